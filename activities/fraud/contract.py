@@ -1,0 +1,36 @@
+"""The fraud port: asked right before every charge. A suspicious charge is not made; a person decides."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
+
+from policies.base import Record
+from policies.money import Money
+
+
+class FraudQuestion(Record):
+    customer_id: str
+    credential_id: str
+    amount: Money
+    now: datetime
+
+
+class Clear(Record):
+    kind: Literal["clear"] = "clear"
+
+
+class Suspicious(Record):
+    kind: Literal["suspicious"] = "suspicious"
+    signals: tuple[str, ...]
+
+
+FraudVerdict = Annotated[Clear | Suspicious, Field(discriminator="kind")]
+
+
+class FraudCheck(Protocol):
+    name: str
+
+    async def assess(self, question: FraudQuestion) -> FraudVerdict:
+        """Raises Unavailable or Misconfigured; nothing is charged unchecked."""
+        ...

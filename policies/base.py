@@ -1,0 +1,39 @@
+"""What every value here has in common: frozen, compared by content, times in UTC."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+)
+
+
+class Record(BaseModel):
+    """A value that may stand in a workflow history: additive with defaults, unknown fields are ignored on reading,
+    so that old and new workers read each other's records."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Request(BaseModel):
+    """A value that somebody outside wrote: refuses what it does not know, converts nothing silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment with a zone, kept in UTC."""
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,200}$")]
+"""An id of another system: goes into workflow ids and addresses, so no slashes, spaces or control characters."""
+
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+"""One sentence written by a person, such as the reason of a pause."""

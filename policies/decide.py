@@ -1,0 +1,372 @@
+"""The rule. `next_step` says what is due next in a case, when, and why.
+
+Read top-down: first what ends or holds a case, then what is scheduled; of the scheduled steps the earliest wins, and
+a charge goes before a message, a message before a loss of service. To add a step: class in `steps.py`, candidate here.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from policies import declines, network_rules
+from policies.base import Record
+from policies.declines import TREATMENTS, Retryable, Treatment
+from policies.document import PolicyDocument
+from policies.events import CloseOutcome
+from policies.facts import LOST_ACCESS, AccessLevel, Attempt, CaseFacts, Ending, InvoiceStatus, Outcome
+from policies.local_time import within_hours
+from policies.network_rules import LedgerEntry, Refused, may_attempt
+from policies.steps import (
+    AnyStep,
+    Basis,
+    Charge,
+    Close,
+    Escalate,
+    Hold,
+    Limit,
+    Notify,
+    Offer,
+    Reconcile,
+    Reinstate,
+    Suspend,
+    Words,
+)
+from policies.words import words_for
+
+RECONCILE_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 360, 720, 1440))
+"""When an unclear attempt is looked up, counted from the attempt; after the last one a person is asked."""
+
+
+class CustomerView(Record):
+    """What a decision needs to know of the customer; no name, no address."""
+
+    segment: str = "self_serve"
+    zone: str = "UTC"
+    channels: tuple[str, ...] = ()
+
+
+class Surroundings(Record):
+    """The world next to the case, read just before deciding. `ledger`: attempts on the case's credential by anybody."""
+
+    customer: CustomerView = CustomerView()
+    ledger: tuple[LedgerEntry, ...] = ()
+    other_open_cases: int = 0
+
+
+def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundings, now: datetime) -> AnyStep:
+    """One step, due at `step.at` (`now` when overdue). News in between makes the caller ask again."""
+    step = _settled(facts, policy, now) or _held(facts, policy, now) or _scheduled(policy, facts, surroundings, now)
+    return step.model_copy(update={"basis": _basis(policy, facts, surroundings, step.basis.rejected)})
+
+
+# --- what ends a case ------------------------------------------------------------------------------------------------
+
+
+def _settled(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> AnyStep | None:
+    if facts.is_paid:
+        return _after_payment(facts, policy, now)
+    if facts.ending:
+        return _after_ending(facts, facts.ending, now)
+    if facts.lost_dispute:
+        return Close(
+            at=now,
+            outcome=CloseOutcome.DISPUTED,
+            because="the customer's bank decided the dispute for them",
+        )
+    if facts.close_asked and not facts.open_attempt:
+        asked = facts.close_asked
+        return Close(
+            at=now,
+            outcome=asked.outcome,
+            because=f"{asked.actor} closed the case: {asked.reason}",
+        )
+    return None
+
+
+def _after_payment(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> AnyStep:
+    """Service first, then thanks, then the end; nothing else ever follows a payment."""
+    if facts.access in LOST_ACCESS:
+        return Reinstate(
+            at=now,
+            because=f"the invoice is paid, so {facts.access.value} service comes back",
+        )
+    was_away = any(change.level in LOST_ACCESS for change in facts.access_changes)
+    template = "reinstated" if was_away else "recovered"
+    heard_of_it = any(message.channel for message in facts.messages)
+    if heard_of_it and not _told(facts, template):
+        because = "service is back and the customer should know" if was_away else "the customer was told of the failure"
+        return Notify(
+            at=now,
+            name=template,
+            template=template,
+            channels=policy.access_channels,
+            because=because,
+        )
+    return Close(at=now, outcome=CloseOutcome.RECOVERED, because="the invoice is paid")
+
+
+def _after_ending(facts: CaseFacts, ending: Ending, now: datetime) -> AnyStep:
+    status = ending.status
+    if status is InvoiceStatus.VOID and facts.access in LOST_ACCESS:
+        return Reinstate(at=now, because="the invoice was voided, so nothing is owed for it")
+    return Close(
+        at=now,
+        outcome=CloseOutcome.CANCELLED,
+        because=f"the invoice is {status.value} at its source",
+    )
+
+
+# --- what holds a case -----------------------------------------------------------------------------------------------
+
+
+def _held(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> AnyStep | None:
+    if facts.open_attempt:
+        return _reconcile(facts, facts.open_attempt, policy, now)
+    if facts.open_stop:
+        stop = facts.open_stop
+        what = f"paused by {stop.actor}" if stop.kind == "pause" else "needs a person"
+        return Hold(at=now, waits_for="ops", because=f"{what}: {stop.reason}")
+    if facts.open_dispute:
+        opened = f"{facts.open_dispute.opened_at:%Y-%m-%d}"
+        return Hold(
+            at=now,
+            waits_for="dispute",
+            because=f"a dispute is open since {opened}; nothing is charged or sent",
+        )
+    return None
+
+
+def _reconcile(facts: CaseFacts, attempt: Attempt, policy: PolicyDocument, now: datetime) -> AnyStep:
+    if attempt.look_ups >= len(RECONCILE_AFTER):
+        if facts.open_stop:
+            return Hold(
+                at=now,
+                waits_for="ops",
+                because=f"attempt {attempt.ordinal} is still {attempt.outcome.value}",
+            )
+        because = f"attempt {attempt.ordinal} is {attempt.outcome.value} after {attempt.look_ups} look-ups"
+        if not any(e.because == because for e in facts.escalations):
+            return Escalate(at=now, to="ops", because=because, words=words_for(policy, facts, because=because))
+        return Hold(at=now, waits_for="ops", because=because)
+    due = attempt.at + RECONCILE_AFTER[attempt.look_ups]
+    because = (
+        f"attempt {attempt.ordinal} has no clear answer; nothing is charged until the gateway says what became of it"
+    )
+    return Reconcile(at=max(due, now), ordinal=attempt.ordinal, because=because)
+
+
+# --- what is scheduled -----------------------------------------------------------------------------------------------
+
+
+def _scheduled(policy: PolicyDocument, facts: CaseFacts, around: Surroundings, now: datetime) -> AnyStep:
+    """The earliest candidate; candidates come in order of precedence and `min` keeps the first of a tie."""
+    candidates = list(_candidates(policy, facts, around, now))
+    chosen = min(candidates, key=lambda step: step.at)
+    rejected = tuple(f"{other.kind} at {other.at:%Y-%m-%d %H:%M}: later" for other in candidates if other is not chosen)
+    due_now = chosen.model_copy(update={"at": max(chosen.at, now)})
+    return due_now.model_copy(update={"basis": Basis(rejected=rejected)})
+
+
+def _candidates(policy: PolicyDocument, facts: CaseFacts, around: Surroundings, now: datetime) -> Iterator[AnyStep]:
+    started = facts.failed_at + facts.held_for
+    charge = _next_charge(policy, facts, around, now, started)
+    words = words_for(policy, facts, next_attempt_at=max(charge.at, now) if charge else None)
+    if charge:
+        yield charge
+    yield from _next_words(policy, facts, around, words, now, started)
+    yield from _next_person(policy, facts, words, started)
+    yield from _next_access(policy, facts, started)
+    because = f"nothing was recovered within {_days(policy.close.after)}"
+    yield Close(at=started + policy.close.after, outcome=policy.close.outcome, because=because)
+
+
+def _next_charge(
+    policy: PolicyDocument,
+    facts: CaseFacts,
+    around: Surroundings,
+    now: datetime,
+    started: datetime,
+) -> Charge | None:
+    if facts.attempts_made >= policy.retries.maximum:
+        return None
+    new = facts.untried_credential()
+    if new:
+        because = "the customer gave a new way to pay, so it is tried at once"
+        return Charge(
+            at=new.at,
+            credential_id=new.credential_id,
+            amount=facts.due,
+            action_id=new.action_id,
+            because=because,
+        )
+    rung = _next_rung(policy, facts, now, started)
+    if rung is None:
+        return None
+    name, at, because = rung
+    verdict = may_attempt(around.ledger, max(at, now))
+    if isinstance(verdict, Refused):
+        if verdict.free_at is None:
+            return None
+        at, because = (
+            max(at, verdict.free_at),
+            f"{verdict.rule}; free again {verdict.free_at:%Y-%m-%d %H:%M}",
+        )
+    return Charge(
+        at=at,
+        credential_id=facts.credential_id,
+        amount=facts.due,
+        rung=name,
+        because=because,
+    )
+
+
+def _next_rung(
+    policy: PolicyDocument, facts: CaseFacts, now: datetime, started: datetime
+) -> tuple[str, datetime, str] | None:
+    """Name, time and reason of the next rung. Of rungs that were missed only the last is made up for."""
+    treatment = _treatment(facts)
+    if treatment is None or treatment.retryable is not Retryable.YES or facts.fraud_flags:
+        return None
+    if treatment.tries is not None and facts.attempts_made >= treatment.tries:
+        return None
+    if any(r.free_at is None and r.credential_id == facts.credential_id for r in facts.refusals):
+        return None
+    open_rungs = [(name, started + after) for name, after in _rungs(policy, treatment) if name not in facts.rungs_used]
+    tried = [int(name.split("-")[1]) for name in facts.rungs_used if name.startswith("ladder-")]
+    open_rungs = [
+        (n, at) for n, at in open_rungs if n.startswith("immediate-") or int(n.split("-")[1]) > max(tried, default=0)
+    ]
+    if not open_rungs:
+        return None
+    missed = [rung for rung in open_rungs if rung[1] <= now]
+    name, at = missed[-1] if missed else open_rungs[0]
+    if name.startswith("ladder-") and facts.attempts:
+        at = max(at, facts.attempts[-1].at + policy.retries.gap)
+    at = max([at, *(r.free_at for r in facts.refusals if r.free_at and r.rung == name)])
+    decline = facts.decline.category.value if facts.decline else "unknown"
+    return (
+        name,
+        at,
+        f"{decline} may heal with time: {name.replace('-', ' rung ')} of {policy.name}",
+    )
+
+
+def _rungs(policy: PolicyDocument, treatment: Treatment) -> Iterator[tuple[str, timedelta]]:
+    if treatment.technical:
+        yield from ((f"immediate-{n}", after) for n, after in enumerate(policy.retries.immediate, start=1))
+    yield from ((f"ladder-{n}", after) for n, after in enumerate(policy.retries.ladder, start=1))
+
+
+def _next_words(
+    policy: PolicyDocument, facts: CaseFacts, around: Surroundings, words: Words, now: datetime, started: datetime
+) -> Iterator[AnyStep]:
+    """Words about lost access go out with the change; the scheduled ones wait for silence, gap and contact hours."""
+    treatment = _treatment(facts)
+    if treatment and not treatment.contact:
+        return
+    change = facts.access_changes[-1] if facts.access_changes else None
+    if change and change.level in LOST_ACCESS and not _told(facts, change.level.value):
+        level = change.level.value
+        because = f"service was {level}; the customer must know why and how it comes back"
+        channels = policy.access_channels
+        yield Notify(at=change.at, name=level, template=level, channels=channels, because=because, words=words)
+    upcoming = min(_scheduled_words(policy, facts, words, started), key=lambda step: step.at, default=None)
+    if upcoming:
+        earliest = max(upcoming.at, facts.failed_at + policy.silence_for(facts.category), _gap_ends(policy, facts), now)
+        contact = policy.contact
+        allowed = within_hours(earliest, around.customer.zone, contact.opens, contact.closes)
+        yield upcoming.model_copy(update={"at": allowed})
+
+
+def _scheduled_words(
+    policy: PolicyDocument, facts: CaseFacts, words: Words, started: datetime
+) -> Iterator[Notify | Offer]:
+    """Messages and offers that are still to be sent."""
+    for message in policy.messages:
+        if not _told(facts, message.name):
+            yield Notify(
+                at=started + message.after,
+                name=message.name,
+                template=message.template,
+                channels=message.channels,
+                because=f"{message.name} is due {_days(message.after)} after the failure",
+                words=words,
+            )
+    for number, offer in enumerate(policy.offers, start=1):
+        if not _told(facts, f"offer_{number}"):
+            yield Offer(
+                at=started + offer.after,
+                name=f"offer_{number}",
+                offers=offer.offers,
+                channels=offer.channels,
+                because=f"other ways to pay are offered {_days(offer.after)} after the failure",
+                words=words.model_copy(update={"offers": offer.offers}),
+            )
+
+
+def _next_person(policy: PolicyDocument, facts: CaseFacts, words: Words, started: datetime) -> Iterator[AnyStep]:
+    """Somebody to look at it: by policy once, and whenever the fraud check is suspicious."""
+    if policy.escalate and not facts.escalations:
+        because = f"the policy brings in a person {_days(policy.escalate.after)} after the failure"
+        to, at = policy.escalate.to, started + policy.escalate.after
+        yield Escalate(at=at, to=to, because=because, words=words.model_copy(update={"because": because}))
+    flag = facts.fraud_flags[-1] if facts.fraud_flags else None
+    if flag and not any(e.at >= flag.at for e in facts.escalations):
+        because = f"the fraud check is suspicious: {', '.join(flag.signals)}"
+        yield Escalate(at=flag.at, to="ops", because=because, words=words.model_copy(update={"because": because}))
+
+
+def _gap_ends(policy: PolicyDocument, facts: CaseFacts) -> datetime:
+    sent = [message.at for message in facts.messages]
+    return max(sent) + policy.contact.gap if sent else facts.failed_at
+
+
+def _next_access(policy: PolicyDocument, facts: CaseFacts, started: datetime) -> Iterator[AnyStep]:
+    treatment = _treatment(facts)
+    if treatment and not treatment.blames_customer:
+        return
+    if policy.limit and facts.access in (AccessLevel.FULL, AccessLevel.NOTICE):
+        because = f"still unpaid {_days(policy.limit.after)} after the failure; extras go first"
+        yield Limit(at=started + policy.limit.after, takes=policy.limit.takes, because=because)
+    if policy.suspend and facts.access is not AccessLevel.SUSPENDED:
+        because = f"still unpaid {_days(policy.suspend.after)} after the failure"
+        yield Suspend(at=started + policy.suspend.after, because=because)
+
+
+# --- shared ----------------------------------------------------------------------------------------------------------
+
+
+def _treatment(facts: CaseFacts) -> Treatment | None:
+    """None while the decline is not known: then nothing is charged."""
+    return TREATMENTS[facts.decline.category] if facts.decline else None
+
+
+def _told(facts: CaseFacts, name: str) -> bool:
+    return any(message.name == name for message in facts.messages)
+
+
+def _days(span: timedelta) -> str:
+    hours = int(span.total_seconds()) // 3600
+    if hours % 24 == 0:
+        return f"{hours // 24} days" if hours != 24 else "1 day"
+    return f"{hours} hours"
+
+
+def _basis(
+    policy: PolicyDocument,
+    facts: CaseFacts,
+    around: Surroundings,
+    rejected: tuple[str, ...],
+) -> Basis:
+    inputs = {
+        "category": facts.category.value if facts.decline else "not known yet",
+        "attempts": str(facts.attempts_made),
+        "rungs_used": ",".join(sorted(facts.rungs_used)) or "none",
+        "access": facts.access.value,
+        "ledger_30d": str(sum(1 for e in around.ledger if e.outcome is not Outcome.NOT_ACCEPTED)),
+        "zone": around.customer.zone,
+    }
+    return Basis(
+        inputs=inputs,
+        editions=(policy.edition, declines.EDITION, network_rules.EDITION),
+        rejected=rejected,
+    )

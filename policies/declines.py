@@ -1,0 +1,192 @@
+"""What a refusal means: raw code -> canonical category -> what may be done about it.
+
+Three tables, read in this order: `STRIPE_CODES` (their word -> our category), `TREATMENTS` (category -> may we try
+again, what must the customer do), and the few rows whose own answer differs from their category's.
+A new code is a row; a new category needs a row in TREATMENTS (a test asks the question when it is missing).
+
+Sources: docs.stripe.com/declines/codes as mirrored 2026-07-14; categories, treatments: our own study of 2026-11-22.
+Codes outside the table are `unknown`, keep their raw form and get at most two spaced tries.
+"""
+
+from enum import StrEnum
+
+from policies.base import Record
+
+EDITION = "declines 2026-11-22"
+
+
+class Category(StrEnum):
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    VELOCITY_LIMIT = "velocity_limit"
+    DO_NOT_HONOR = "do_not_honor"
+    ISSUER_UNAVAILABLE = "issuer_unavailable"
+    GATEWAY_ERROR = "gateway_error"
+    MERCHANT_CONFIG = "merchant_config"
+    EXPIRED_CARD = "expired_card"
+    NEW_ACCOUNT_INFO = "new_account_info"
+    INVALID_ACCOUNT = "invalid_account"
+    ACCOUNT_CLOSED = "account_closed"
+    INCORRECT_DETAILS = "incorrect_details"
+    LOST_OR_STOLEN = "lost_or_stolen"
+    SUSPECTED_FRAUD = "suspected_fraud"
+    RESTRICTED = "restricted"
+    NOT_PERMITTED = "not_permitted"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    MANDATE_CANCELLED = "mandate_cancelled"
+    MANDATE_INVALID = "mandate_invalid"
+    PAYMENT_DISPUTED = "payment_disputed"
+    CUSTOMER_DECLINED = "customer_declined"
+    ACCOUNT_HOLDER_DECEASED = "account_holder_deceased"
+    RETRY_BLOCKED = "retry_blocked"
+    DUPLICATE = "duplicate"
+    UNKNOWN = "unknown"
+
+
+class Retryable(StrEnum):
+    YES = "yes"
+    AFTER_CUSTOMER_ACTION = "after_customer_action"
+    NO = "no"
+
+
+class CustomerAction(StrEnum):
+    """What only the customer can do about it."""
+
+    NONE = "none"
+    WAIT_FUNDS = "wait_funds"
+    CONTACT_BANK = "contact_bank"
+    UPDATE_METHOD = "update_method"
+    AUTHENTICATE = "authenticate"
+
+
+class Decline(Record):
+    """One refusal, in the gateway's words and in ours. `code` keeps the raw form."""
+
+    gateway: str
+    code: str
+    network_code: str | None = None
+    advice_code: str | None = None
+    category: Category
+    retryable: Retryable
+    customer_action: CustomerAction
+    fraud_signal: bool = False
+    decided_by: str = ""
+
+
+class Treatment(Record):
+    """How a category is handled.
+
+    `technical`: time heals it within hours, so the immediate rungs apply. `blames_customer` false: the fault lies with
+    gateway, bank or merchant, so service is never limited or suspended for it. `tries`: automatic tries at most.
+    `contact` false: nothing automatic is ever written to the customer.
+    """
+
+    retryable: Retryable
+    customer_action: CustomerAction
+    technical: bool = False
+    blames_customer: bool = True
+    fraud_signal: bool = False
+    tries: int | None = None
+    contact: bool = True
+
+
+_YES, _AFTER, _NO = Retryable.YES, Retryable.AFTER_CUSTOMER_ACTION, Retryable.NO
+_NONE, _WAIT, _BANK = (
+    CustomerAction.NONE,
+    CustomerAction.WAIT_FUNDS,
+    CustomerAction.CONTACT_BANK,
+)
+_UPDATE, _CONFIRM = CustomerAction.UPDATE_METHOD, CustomerAction.AUTHENTICATE
+
+TREATMENTS: dict[Category, Treatment] = {
+    Category.INSUFFICIENT_FUNDS: Treatment(retryable=_YES, customer_action=_WAIT),
+    Category.VELOCITY_LIMIT: Treatment(retryable=_YES, customer_action=_NONE),
+    Category.DO_NOT_HONOR: Treatment(retryable=_YES, customer_action=_BANK),
+    Category.ISSUER_UNAVAILABLE: Treatment(
+        retryable=_YES, customer_action=_NONE, technical=True, blames_customer=False
+    ),
+    Category.GATEWAY_ERROR: Treatment(retryable=_YES, customer_action=_NONE, technical=True, blames_customer=False),
+    Category.MERCHANT_CONFIG: Treatment(retryable=_NO, customer_action=_NONE, blames_customer=False, contact=False),
+    Category.EXPIRED_CARD: Treatment(retryable=_AFTER, customer_action=_UPDATE),
+    Category.NEW_ACCOUNT_INFO: Treatment(retryable=_AFTER, customer_action=_UPDATE),
+    Category.INVALID_ACCOUNT: Treatment(retryable=_NO, customer_action=_UPDATE),
+    Category.ACCOUNT_CLOSED: Treatment(retryable=_NO, customer_action=_UPDATE),
+    Category.INCORRECT_DETAILS: Treatment(retryable=_AFTER, customer_action=_UPDATE),
+    Category.LOST_OR_STOLEN: Treatment(retryable=_NO, customer_action=_UPDATE, fraud_signal=True),
+    Category.SUSPECTED_FRAUD: Treatment(retryable=_NO, customer_action=_BANK, fraud_signal=True),
+    Category.RESTRICTED: Treatment(retryable=_AFTER, customer_action=_BANK),
+    Category.NOT_PERMITTED: Treatment(retryable=_NO, customer_action=_UPDATE),
+    Category.AUTHENTICATION_REQUIRED: Treatment(retryable=_AFTER, customer_action=_CONFIRM),
+    Category.MANDATE_CANCELLED: Treatment(retryable=_NO, customer_action=_UPDATE),
+    Category.MANDATE_INVALID: Treatment(retryable=_AFTER, customer_action=_UPDATE),
+    Category.PAYMENT_DISPUTED: Treatment(retryable=_NO, customer_action=_UPDATE, fraud_signal=True),
+    Category.CUSTOMER_DECLINED: Treatment(retryable=_AFTER, customer_action=_BANK),
+    Category.ACCOUNT_HOLDER_DECEASED: Treatment(
+        retryable=_NO, customer_action=_NONE, blames_customer=False, contact=False
+    ),
+    Category.RETRY_BLOCKED: Treatment(retryable=_NO, customer_action=_UPDATE),
+    Category.DUPLICATE: Treatment(retryable=_NO, customer_action=_NONE, blames_customer=False, contact=False),
+    Category.UNKNOWN: Treatment(retryable=_YES, customer_action=_BANK, tries=2),
+}
+
+STRIPE_CODES: dict[str, Category] = {
+    "insufficient_funds": Category.INSUFFICIENT_FUNDS,
+    "card_velocity_exceeded": Category.VELOCITY_LIMIT,
+    "do_not_honor": Category.DO_NOT_HONOR,
+    "generic_decline": Category.DO_NOT_HONOR,
+    "try_again_later": Category.DO_NOT_HONOR,
+    "issuer_not_available": Category.ISSUER_UNAVAILABLE,
+    "processing_error": Category.GATEWAY_ERROR,
+    "expired_card": Category.EXPIRED_CARD,
+    "incorrect_cvc": Category.INCORRECT_DETAILS,
+    "incorrect_number": Category.INVALID_ACCOUNT,
+    "lost_card": Category.LOST_OR_STOLEN,
+    "stolen_card": Category.LOST_OR_STOLEN,
+    "pickup_card": Category.LOST_OR_STOLEN,
+    "fraudulent": Category.SUSPECTED_FRAUD,
+    "authentication_required": Category.AUTHENTICATION_REQUIRED,
+    "transaction_not_allowed": Category.NOT_PERMITTED,
+    "revocation_of_authorization": Category.MANDATE_CANCELLED,
+}
+
+# The sandbox speaks Stripe's words, as its webhooks do.
+CODE_TABLES: dict[str, dict[str, Category]] = {
+    "stripe": STRIPE_CODES,
+    "sandbox": STRIPE_CODES,
+}
+
+# docs.stripe.com/declines/card: the network's advice outranks the decline code.
+STOP_ADVICE = "do_not_try_again"
+
+
+def classify(
+    gateway: str,
+    code: str | None,
+    network_code: str | None = None,
+    advice_code: str | None = None,
+) -> Decline:
+    """The most binding signal decides: network advice, then the gateway's code, else `unknown`."""
+    raw = code or "none"
+    if advice_code == STOP_ADVICE:
+        category, decided_by = (
+            Category.RETRY_BLOCKED,
+            f"{gateway} advice_code {advice_code}",
+        )
+    else:
+        category = CODE_TABLES.get(gateway, {}).get(raw, Category.UNKNOWN)
+        decided_by = f"{gateway} code {raw}" if category is not Category.UNKNOWN else f"no row for {gateway} {raw}"
+    treatment = TREATMENTS[category]
+    return Decline(
+        gateway=gateway,
+        code=raw,
+        network_code=network_code,
+        advice_code=advice_code,
+        category=category,
+        retryable=treatment.retryable,
+        customer_action=treatment.customer_action,
+        fraud_signal=treatment.fraud_signal,
+        decided_by=decided_by,
+    )
+
+
+def treatment_of(decline: Decline) -> Treatment:
+    return TREATMENTS[decline.category]

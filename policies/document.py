@@ -1,0 +1,211 @@
+"""What a merchant may ask for: one timeline per segment with retries, messages, access and the end, in order (P5).
+
+All offsets count from the first failure (`failed_at`); time in which the case was held does not count. Durations are
+written `15m`, `6h`, `3d`. To add a field: here, in `docs/policies.md`, and a test that shows it changing a decision.
+"""
+
+import hashlib
+import json
+import re
+from datetime import time, timedelta
+from itertools import pairwise
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+
+from policies.declines import TREATMENTS, Category
+from policies.events import CloseOutcome
+
+MAX_BYTES = 16_000
+CHANNELS = ("email", "sms", "in_app")
+TEMPLATES = frozenset(
+    "payment_failed reminder final_notice limited suspended reinstated recovered offer handover".split()
+)
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"(\d{1,4})([mhd])")
+
+
+def _read_duration(raw: Any) -> Any:
+    if isinstance(raw, timedelta):
+        return raw
+    match = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
+    if not match:
+        raise ValueError(f"{raw!r} is no duration; write minutes, hours or days such as 15m, 6h or 3d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _write_duration(value: timedelta) -> str:
+    minutes = int(value.total_seconds()) // 60
+    if minutes and minutes % 1440 == 0:
+        return f"{minutes // 1440}d"
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_read_duration),
+    PlainSerializer(_write_duration, return_type=str),
+]
+Channel = Annotated[str, Field(pattern="^(email|sms|in_app)$")]
+TemplateName = Annotated[str, Field(pattern=f"^({'|'.join(sorted(TEMPLATES))})$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AppliesWhen(_Part):
+    """Which cases the policy is for. Left out: all."""
+
+    segments: tuple[str, ...] = Field(min_length=1)
+
+
+class Retries(_Part):
+    """`immediate` rungs apply to technical declines only; `ladder` rungs to every decline that time may heal.
+
+    `gap` keeps two ladder attempts apart; `maximum` counts all attempts of ours in the case.
+    """
+
+    immediate: tuple[Duration, ...] = ()
+    ladder: tuple[Duration, ...] = Field(min_length=1)
+    gap: Duration = timedelta(days=1)
+    maximum: int = Field(ge=1, le=15)
+
+    @model_validator(mode="after")
+    def _increasing(self) -> Self:
+        for name, rungs in (("immediate", self.immediate), ("ladder", self.ladder)):
+            for position, (earlier, later) in enumerate(pairwise(rungs), start=2):
+                if later <= earlier:
+                    raise ValueError(f"{name} rung {position} must come after rung {position - 1}; put them in order")
+        return self
+
+
+class Contact(_Part):
+    """Hours on the customer's own clock in which messages may be sent; `gap` keeps two scheduled messages apart."""
+
+    opens: time = time(8)
+    closes: time = time(20)
+    gap: Duration = timedelta(hours=20)
+    silent_window: dict[Category, Duration] = {}
+
+
+class ScheduledMessage(_Part):
+    name: str = Field(pattern="^[a-z0-9_]{1,40}$")
+    after: Duration
+    template: TemplateName
+    channels: tuple[Channel, ...] = Field(min_length=1)
+
+
+class ScheduledOffer(_Part):
+    after: Duration
+    offers: tuple[str, ...] = Field(min_length=1)
+    channels: tuple[Channel, ...] = Field(min_length=1)
+
+
+class LimitAccess(_Part):
+    """Takes non-recurring benefits first and names them; what is not listed stays usable."""
+
+    after: Duration
+    takes: tuple[str, ...] = Field(min_length=1)
+
+
+class SuspendAccess(_Part):
+    after: Duration
+
+
+class EscalateTo(_Part):
+    after: Duration
+    to: str = Field(pattern="^(support_contact|ops)$")
+
+
+class Closing(_Part):
+    after: Duration
+    outcome: CloseOutcome = CloseOutcome.WRITTEN_OFF
+
+
+class Reinstatement(_Part):
+    """Conditions in the merchant's own words, each a sentence that the suspension message quotes."""
+
+    conditions: tuple[str, ...] = Field(min_length=1)
+
+
+class PolicyDocument(_Part):
+    name: str = Field(pattern="^[a-z0-9_]{1,40}$")
+    version: int = Field(ge=1)
+    applies_when: AppliesWhen | None = None
+    retries: Retries
+    contact: Contact = Contact()
+    messages: tuple[ScheduledMessage, ...] = ()
+    offers: tuple[ScheduledOffer, ...] = ()
+    access_channels: tuple[Channel, ...] = ("email", "in_app")
+    limit: LimitAccess | None = None
+    suspend: SuspendAccess | None = None
+    reinstatement: Reinstatement
+    escalate: EscalateTo | None = None
+    close: Closing
+
+    @model_validator(mode="after")
+    def _one_timeline(self) -> Self:
+        end, last_rung = self.close.after, self.retries.ladder[-1]
+        for what, after in self._scheduled():
+            if after >= end:
+                raise ValueError(
+                    f"{what} at {_write_duration(after)} never happens: the case closes at {_write_duration(end)}"
+                )
+        if self.suspend and self.suspend.after <= last_rung and self.suspend.after <= self.retries.ladder[0]:
+            raise ValueError("suspend comes before the first retry; suspend later or retry earlier")
+        if self.limit and self.suspend and self.limit.after >= self.suspend.after:
+            raise ValueError("limit must come before suspend; give it an earlier time or leave it out")
+        rungs = len(self.retries.ladder)
+        if self.retries.maximum < rungs:
+            raise ValueError(f"maximum {self.retries.maximum} never reaches rung {self.retries.maximum + 1} of {rungs}")
+        names = [message.name for message in self.messages]
+        if len(set(names)) != len(names):
+            raise ValueError("two messages have one name; a message is sent once per name")
+        return self
+
+    def _scheduled(self) -> list[tuple[str, timedelta]]:
+        rows = [(f"ladder rung {n}", after) for n, after in enumerate(self.retries.ladder, start=1)]
+        rows += [(f"message {m.name}", m.after) for m in self.messages]
+        rows += [(f"offer {n}", o.after) for n, o in enumerate(self.offers, start=1)]
+        rows += [("limit", self.limit.after)] if self.limit else []
+        rows += [("suspend", self.suspend.after)] if self.suspend else []
+        rows += [("escalate", self.escalate.after)] if self.escalate else []
+        return rows
+
+    def silence_for(self, category: Category) -> timedelta:
+        """How long nothing is written: only while time alone may heal the decline."""
+        return self.contact.silent_window.get(category, timedelta()) if category in TREATMENTS else timedelta()
+
+    @property
+    def edition(self) -> str:
+        return f"policy {self.name}@{self.version}"
+
+
+class PolicySnapshot(BaseModel):
+    """The chosen document by value, as it travels in the case (P7). `sha256` is that of the canonical JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    document: PolicyDocument
+    sha256: str
+
+    @classmethod
+    def of(cls, document: PolicyDocument) -> "PolicySnapshot":
+        return cls(
+            document=document,
+            sha256=hashlib.sha256(canonical_json(document)).hexdigest(),
+        )
+
+
+def canonical_json(document: PolicyDocument) -> bytes:
+    data = document.model_dump(mode="json", exclude_none=True)
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

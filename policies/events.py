@@ -1,0 +1,154 @@
+"""What sources and people tell a case. One model whoever spoke; the raw bytes stay in the inbox.
+
+Two times, never mixed up: `happened_at` is the source's own time stamp (order is repaired by it), and a fact's `at`
+is the case's time when the news arrived. Every payload is one model, so it can be sent from the Temporal UI.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from policies.base import Identifier, Record, Request, ShortText, UtcTime
+from policies.declines import Decline
+from policies.money import Money
+
+
+class SourceEvent(Record):
+    """`event_id` is the inbox row it came from; a case ignores ids it has seen."""
+
+    event_id: str
+    happened_at: UtcTime
+    invoice_id: Identifier
+
+
+class PaymentFailed(SourceEvent):
+    kind: Literal["payment_failed"] = "payment_failed"
+    customer_id: Identifier | None = None
+    decline: Decline | None = None
+
+
+class ActionRequired(SourceEvent):
+    """The payment waits for the customer to confirm it (3-D Secure)."""
+
+    kind: Literal["action_required"] = "action_required"
+    customer_id: Identifier | None = None
+
+
+class PaymentSucceeded(SourceEvent):
+    kind: Literal["payment_succeeded"] = "payment_succeeded"
+    paid: Money
+    out_of_band: bool = False
+
+
+class InvoiceVoided(SourceEvent):
+    kind: Literal["invoice_voided"] = "invoice_voided"
+
+
+class SubscriptionCancelled(SourceEvent):
+    kind: Literal["subscription_cancelled"] = "subscription_cancelled"
+
+
+class DisputeOpened(SourceEvent):
+    kind: Literal["dispute_opened"] = "dispute_opened"
+    dispute_id: Identifier
+
+
+class DisputeClosed(SourceEvent):
+    kind: Literal["dispute_closed"] = "dispute_closed"
+    dispute_id: Identifier
+    won: bool
+
+
+OpeningEvent = PaymentFailed | ActionRequired
+CaseEvent = Annotated[
+    PaymentFailed
+    | ActionRequired
+    | PaymentSucceeded
+    | InvoiceVoided
+    | SubscriptionCancelled
+    | DisputeOpened
+    | DisputeClosed,
+    Field(discriminator="kind"),
+]
+
+
+class IgnoredBecause(StrEnum):
+    """Why an event became no fact of any case (promise P1); every inbox row that is not delivered carries one."""
+
+    UNKNOWN_TYPE = "unknown_type"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    LATE = "late"
+    NOT_DUNNING = "not_dunning"
+
+
+class Ignored(Record):
+    reason: IgnoredBecause
+    detail: str
+
+
+class Unreadable(Record):
+    """The event should have become a fact and could not: a dead letter."""
+
+    field: str
+    reason: str
+
+
+class Action(Request):
+    """Something a customer or a colleague does to a case. `action_id` makes repeating it harmless."""
+
+    action_id: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class UpdatePaymentMethod(Action):
+    """The gateway's token of a new credential, never card data."""
+
+    kind: Literal["update_payment_method"] = "update_payment_method"
+    credential_id: Identifier
+
+
+class OpsAction(Action):
+    actor: ShortText
+    reason: ShortText
+
+
+class Pause(OpsAction):
+    kind: Literal["pause"] = "pause"
+
+
+class Resume(OpsAction):
+    kind: Literal["resume"] = "resume"
+
+
+class CloseOutcome(StrEnum):
+    RECOVERED = "recovered"
+    WRITTEN_OFF = "written_off"
+    CANCELLED = "cancelled"
+    DISPUTED = "disputed"
+
+
+def _by_a_person(outcome: CloseOutcome) -> CloseOutcome:
+    if outcome not in (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED):
+        raise ValueError(f"a person may close a case as written_off or cancelled, not as {outcome.value}")
+    return outcome
+
+
+class CloseCase(OpsAction):
+    """People may give a claim up or cancel it; recovered and disputed come from the source alone."""
+
+    kind: Literal["close"] = "close"
+    outcome: Annotated[CloseOutcome, AfterValidator(_by_a_person)]
+
+
+CaseAction = Annotated[UpdatePaymentMethod | Pause | Resume | CloseCase, Field(discriminator="kind")]
+
+
+class ActionAnswer(Record):
+    """What the person who acted is told.
+
+    `result`: `paid`, `refused` (the new attempt was declined), `done`, or `processing` (accepted, still under way).
+    """
+
+    result: Literal["paid", "refused", "done", "processing"]
+    because: str

@@ -1,0 +1,310 @@
+"""What is known about a case. Facts are kept, state is recomputed from them, nothing is counted up.
+
+Every fact has `at` (the case's own time, UTC). Facts hold ids, money, codes and times, never names or addresses (P9).
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal
+
+from policies.base import Record, UtcTime
+from policies.declines import Category, Decline
+from policies.events import CloseOutcome
+from policies.keys import CaseRef
+from policies.money import Money
+
+
+class AccessLevel(StrEnum):
+    """What the customer may still use; reversible but for the last."""
+
+    FULL = "full"
+    NOTICE = "notice"
+    LIMITED = "limited"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+LOST_ACCESS = frozenset({AccessLevel.LIMITED, AccessLevel.SUSPENDED})
+"""Levels at which the customer misses something; a payment gives it back."""
+
+
+class InvoiceStatus(StrEnum):
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+    REFUNDED = "refunded"
+    CANCELLED = "cancelled"
+
+
+class SeenAttempt(Record):
+    """An attempt somebody else made: the gateway's first charge and its own retries. `key`: the gateway's reference."""
+
+    key: str
+    credential_id: str
+    amount: Money
+    at: UtcTime
+    decline: Decline | None = None
+
+
+class InvoiceNow(Record):
+    """The invoice as its owner sees it at `as_of`. `due` is what is still owed."""
+
+    status: InvoiceStatus
+    due: Money
+    customer_id: str
+    credential_id: str
+    gateway: str
+    as_of: UtcTime
+    failed_at: UtcTime | None = None
+    changed_at: UtcTime | None = None
+    first_payment: bool = False
+    collected_manually: bool = False
+    dispute_open: bool = False
+    last_decline: Decline | None = None
+    attempts: tuple[SeenAttempt, ...] = ()
+
+
+class Outcome(StrEnum):
+    """Only an explicit yes or no is `succeeded` or `declined`. `not_accepted`: reconciled, no money moved."""
+
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    NOT_ACCEPTED = "not_accepted"
+
+
+OPEN_OUTCOMES = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
+
+
+class Attempt(Record):
+    """One try of ours to collect the invoice. `rung` names the place in the ladder it used; a try after the customer
+    gave a new credential uses none."""
+
+    ordinal: int
+    key: str
+    at: UtcTime
+    credential_id: str
+    amount: Money
+    outcome: Outcome
+    because: str
+    rung: str | None = None
+    action_id: str | None = None
+    decline: Decline | None = None
+    looked_up_at: UtcTime | None = None
+    look_ups: int = 0
+
+
+class Refusal(Record):
+    """An attempt that a rule forbade before anything was sent. Without `free_at` it is forbidden for good."""
+
+    at: UtcTime
+    credential_id: str
+    rule: str
+    free_at: UtcTime | None = None
+    rung: str | None = None
+
+
+class FraudFlag(Record):
+    at: UtcTime
+    signals: tuple[str, ...]
+
+
+class MessageStatus(StrEnum):
+    """`accepted` by the channel; `undelivered` on every channel tried; `unclear`: perhaps sent, never sent again."""
+
+    ACCEPTED = "accepted"
+    UNDELIVERED = "undelivered"
+    UNCLEAR = "unclear"
+
+
+class Message(Record):
+    ordinal: int
+    at: UtcTime
+    name: str
+    template: str
+    status: MessageStatus
+    because: str
+    channel: str | None = None
+
+
+class AccessChange(Record):
+    ordinal: int
+    at: UtcTime
+    level: AccessLevel
+    because: str
+    benefits_taken: tuple[str, ...] = ()
+
+
+class Failure(Record):
+    """The source said that a payment failed."""
+
+    at: UtcTime
+    happened_at: UtcTime
+    decline: Decline | None = None
+
+
+class Payment(Record):
+    at: UtcTime
+    happened_at: UtcTime
+    paid: Money
+    how: Literal["attempt", "source", "out_of_band"]
+
+
+class Ending(Record):
+    """The claim ended without a payment."""
+
+    at: UtcTime
+    happened_at: UtcTime
+    status: InvoiceStatus
+
+
+class Dispute(Record):
+    dispute_id: str
+    opened_at: UtcTime
+    closed_at: UtcTime | None = None
+    won: bool | None = None
+
+
+class Stop(Record):
+    """A hold that a person ends with resume: paused on purpose, or something kept failing (`trouble`)."""
+
+    kind: Literal["pause", "trouble"]
+    began_at: UtcTime
+    actor: str
+    reason: str
+    ended_at: UtcTime | None = None
+    ended_by: str | None = None
+    end_reason: str | None = None
+
+
+class NewCredential(Record):
+    at: UtcTime
+    credential_id: str
+    action_id: str
+
+
+class Escalation(Record):
+    ordinal: int
+    at: UtcTime
+    to: str
+    because: str
+
+
+class CloseAsked(Record):
+    at: UtcTime
+    outcome: CloseOutcome
+    actor: str
+    reason: str
+
+
+class CaseFacts(Record):
+    """All that a decision may rest on, besides policy, surroundings and the time."""
+
+    case: CaseRef
+    opened_at: UtcTime
+    failed_at: UtcTime
+    invoice: InvoiceNow
+    failures: tuple[Failure, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    fraud_flags: tuple[FraudFlag, ...] = ()
+    messages: tuple[Message, ...] = ()
+    access_changes: tuple[AccessChange, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    new_credentials: tuple[NewCredential, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    close_asked: CloseAsked | None = None
+    seen: tuple[str, ...] = ()
+
+    @property
+    def due(self) -> Money:
+        """What is still owed: the latest reading, less nothing; the source does the sums."""
+        return self.invoice.due
+
+    @cached_property
+    def is_paid(self) -> bool:
+        return self.invoice.status is InvoiceStatus.PAID or bool(self.payments)
+
+    @cached_property
+    def ending(self) -> Ending | None:
+        return self.endings[-1] if self.endings else None
+
+    @cached_property
+    def credential_id(self) -> str:
+        return self.new_credentials[-1].credential_id if self.new_credentials else self.invoice.credential_id
+
+    @cached_property
+    def decline(self) -> Decline | None:
+        """The latest refusal anybody has told us; None until one is known."""
+        known = [(a.at, a.decline) for a in self.attempts if a.decline]
+        known += [(f.happened_at, f.decline) for f in self.failures if f.decline]
+        known += [(self.failed_at, self.invoice.last_decline)] if self.invoice.last_decline else []
+        return max(known, key=lambda pair: pair[0])[1] if known else None
+
+    @property
+    def category(self) -> Category:
+        return self.decline.category if self.decline else Category.UNKNOWN
+
+    @cached_property
+    def open_attempt(self) -> Attempt | None:
+        """The attempt whose outcome nobody knows yet; it blocks the next one."""
+        return next((a for a in self.attempts if a.outcome in OPEN_OUTCOMES), None)
+
+    @cached_property
+    def attempts_made(self) -> int:
+        return sum(1 for a in self.attempts if a.outcome is not Outcome.NOT_ACCEPTED)
+
+    @cached_property
+    def rungs_used(self) -> frozenset[str]:
+        return frozenset(a.rung for a in self.attempts if a.rung)
+
+    @cached_property
+    def open_dispute(self) -> Dispute | None:
+        return next((d for d in self.disputes if d.closed_at is None), None)
+
+    @cached_property
+    def lost_dispute(self) -> Dispute | None:
+        return next((d for d in self.disputes if d.won is False), None)
+
+    @cached_property
+    def open_stop(self) -> Stop | None:
+        return next((s for s in self.stops if s.ended_at is None), None)
+
+    @cached_property
+    def access(self) -> AccessLevel:
+        if self.access_changes:
+            return self.access_changes[-1].level
+        told = any(m.status is MessageStatus.ACCEPTED for m in self.messages)
+        return AccessLevel.NOTICE if told else AccessLevel.FULL
+
+    @cached_property
+    def held_for(self) -> timedelta:
+        """How long pauses, troubles and disputes lasted that are over; the policy's clocks stood still meanwhile."""
+        spans = [(s.began_at, s.ended_at) for s in self.stops if s.ended_at]
+        spans += [(d.opened_at, d.closed_at) for d in self.disputes if d.closed_at]
+        return _total(spans)
+
+    def untried_credential(self) -> NewCredential | None:
+        """A credential the customer gave that no attempt of ours has used yet."""
+        latest = self.new_credentials[-1] if self.new_credentials else None
+        if latest is None or any(a.action_id == latest.action_id for a in self.attempts):
+            return None
+        refused = any(r.at >= latest.at and r.free_at is None for r in self.refusals)
+        return None if refused else latest
+
+
+def _total(spans: list[tuple[datetime, datetime]]) -> timedelta:
+    """Length of the union: overlapping holds count once."""
+    total, end = timedelta(), None
+    for began, ended in sorted(spans):
+        start = began if end is None else max(began, end)
+        if ended > start:
+            total += ended - start
+        end = ended if end is None else max(end, ended)
+    return total

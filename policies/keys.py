@@ -1,0 +1,55 @@
+"""Ids and keys as functions. Never random: a repeated activity, a replay and a Reset from the Temporal UI mint the
+same key again, so the ledger and the gateway recognise what was already done (promise P2)."""
+
+import hashlib
+
+from policies.base import Identifier, Record
+
+WORKFLOW_ID_PREFIX = "dunning"
+
+
+class CaseRef(Record):
+    """Which failed invoice a case recovers. `reopen` counts how often a closed case was opened again."""
+
+    source: Identifier
+    account: Identifier
+    invoice_id: Identifier
+    reopen: int = 0
+
+    @property
+    def case_id(self) -> str:
+        return f"{self.source}/{self.account}/{self.invoice_id}"
+
+    @property
+    def workflow_id(self) -> str:
+        return f"{WORKFLOW_ID_PREFIX}/{self.case_id}"
+
+    @classmethod
+    def from_case_id(cls, case_id: str) -> "CaseRef":
+        """Raises ValueError when the text is no case id."""
+        parts = case_id.split("/")
+        if len(parts) != 3:
+            raise ValueError(f"{case_id!r} is no case id; it looks like source/account/invoice")
+        return cls(source=parts[0], account=parts[1], invoice_id=parts[2])
+
+
+def attempt_key(case: CaseRef, ordinal: int) -> str:
+    """The idempotency key of one attempt; carried to the gateway's wire."""
+    return _key("attempt", case, ordinal)
+
+
+def message_key(case: CaseRef, ordinal: int) -> str:
+    return _key("message", case, ordinal)
+
+
+def access_key(case: CaseRef, ordinal: int) -> str:
+    return _key("access", case, ordinal)
+
+
+def task_key(case: CaseRef, ordinal: int) -> str:
+    return _key("task", case, ordinal)
+
+
+def _key(purpose: str, case: CaseRef, ordinal: int) -> str:
+    text = f"{purpose}\n{case.case_id}\n{case.reopen}\n{ordinal}"
+    return f"{purpose[:3]}_{hashlib.sha256(text.encode()).hexdigest()[:40]}"

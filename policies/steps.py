@@ -1,0 +1,135 @@
+"""What may happen next. A closed union: a new step is a class here, one `case` in `workflows/dunning.py`, one method.
+
+Every step says when (`at`), why (`because`) and on what it rests (`basis`); waiting is `at`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from policies.base import Record, UtcTime
+from policies.declines import CustomerAction
+from policies.events import CloseOutcome
+from policies.money import Money
+
+
+class Basis(Record):
+    """Inputs the decision used, editions of rules and tables it read, and what it considered and put off."""
+
+    inputs: dict[str, str] = {}
+    editions: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+
+
+class _Step(Record):
+    at: UtcTime
+    because: str
+    basis: Basis = Basis()
+
+
+class Charge(_Step):
+    kind: Literal["charge"] = "charge"
+    credential_id: str
+    amount: Money
+    rung: str | None = None
+    action_id: str | None = None
+
+
+class Words(Record):
+    """What a message may say, besides names and addresses. Times are those of the policy as it stands now.
+
+    `generic`: the real reason must not be told (lost, stolen, fraud-like). A time is None when it will not happen.
+    """
+
+    due: Money
+    customer_action: CustomerAction = CustomerAction.NONE
+    generic: bool = False
+    next_attempt_at: UtcTime | None = None
+    limit_at: UtcTime | None = None
+    limit_takes: tuple[str, ...] = ()
+    suspend_at: UtcTime | None = None
+    close_at: UtcTime | None = None
+    benefits_taken: tuple[str, ...] = ()
+    reinstatement_conditions: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    because: str = ""
+
+
+class Notify(_Step):
+    kind: Literal["notify"] = "notify"
+    name: str
+    template: str
+    channels: tuple[str, ...]
+    words: Words
+
+
+class Offer(_Step):
+    """A message that offers other ways to pay."""
+
+    kind: Literal["offer"] = "offer"
+    name: str
+    template: Literal["offer"] = "offer"
+    offers: tuple[str, ...]
+    channels: tuple[str, ...]
+    words: Words
+
+
+class Limit(_Step):
+    kind: Literal["limit"] = "limit"
+    takes: tuple[str, ...]
+
+
+class Suspend(_Step):
+    kind: Literal["suspend"] = "suspend"
+
+
+class Reinstate(_Step):
+    kind: Literal["reinstate"] = "reinstate"
+
+
+class Reconcile(_Step):
+    """Ask the gateway what became of attempt `ordinal`."""
+
+    kind: Literal["reconcile"] = "reconcile"
+    ordinal: int
+
+
+class Escalate(_Step):
+    kind: Literal["escalate"] = "escalate"
+    to: str
+    words: Words
+
+
+class Hold(_Step):
+    """Nothing is due until news arrives; `waits_for` says whose."""
+
+    kind: Literal["hold"] = "hold"
+    waits_for: Literal["ops", "dispute", "source"]
+
+
+class Close(_Step):
+    kind: Literal["close"] = "close"
+    outcome: CloseOutcome
+
+
+AnyStep = Charge | Notify | Offer | Limit | Suspend | Reinstate | Reconcile | Escalate | Hold | Close
+KINDS = frozenset("charge notify offer limit suspend reinstate reconcile escalate hold close".split())
+
+
+def _unknown_becomes_hold(raw: Any) -> Any:
+    """A worker that is older than the decision holds the case for a person instead of failing."""
+    if isinstance(raw, dict) and raw.get("kind") not in KINDS:
+        because = f"this worker does not know the step {raw.get('kind')!r}; deploy the newer workers, then resume"
+        return {
+            "kind": "hold",
+            "at": raw.get("at"),
+            "because": because,
+            "waits_for": "ops",
+        }
+    return raw
+
+
+Step = Annotated[
+    Annotated[AnyStep, Field(discriminator="kind")],
+    BeforeValidator(_unknown_becomes_hold),
+]

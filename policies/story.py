@@ -1,0 +1,185 @@
+"""The case told: one line per fact, in order, and the state a person would name. Derived, never stored apart."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from policies.base import Record, UtcTime
+from policies.declines import Retryable
+from policies.facts import AccessLevel, CaseFacts, MessageStatus, Outcome
+from policies.steps import (
+    AnyStep,
+    Charge,
+    Close,
+    Escalate,
+    Hold,
+    Limit,
+    Notify,
+    Offer,
+    Reconcile,
+    Reinstate,
+    Suspend,
+)
+
+
+class CaseState(StrEnum):
+    """What ops filter by in the Temporal UI."""
+
+    OPENING = "opening"
+    RETRYING = "retrying"
+    AWAITING_CUSTOMER = "awaiting_customer"
+    RECONCILING = "reconciling"
+    ON_HOLD = "on_hold"
+    DISPUTE_OPEN = "dispute_open"
+    LIMITED = "limited"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class Line(Record):
+    at: UtcTime
+    what: str
+    because: str = ""
+
+
+def state_of(facts: CaseFacts, step: AnyStep) -> CaseState:
+    if isinstance(step, Close):
+        return CaseState.CLOSED
+    if isinstance(step, Hold):
+        return CaseState.DISPUTE_OPEN if step.waits_for == "dispute" else CaseState.ON_HOLD
+    if facts.open_attempt:
+        return CaseState.RECONCILING
+    if facts.access is AccessLevel.SUSPENDED:
+        return CaseState.SUSPENDED
+    if facts.access is AccessLevel.LIMITED:
+        return CaseState.LIMITED
+    may_retry = facts.decline is not None and facts.decline.retryable is Retryable.YES
+    return CaseState.RETRYING if may_retry else CaseState.AWAITING_CUSTOMER
+
+
+def summary_of(step: AnyStep) -> str:
+    """At most 200 characters: stands on timers and activities in the Temporal UI."""
+    match step:
+        case Charge():
+            what = f"charge {step.amount} ({step.rung or 'new credential'})"
+        case Notify() | Offer():
+            what = f"message {step.name}"
+        case Limit():
+            what = f"limit: take {', '.join(step.takes)}"
+        case Suspend():
+            what = "suspend service"
+        case Reinstate():
+            what = "reinstate service"
+        case Reconcile():
+            what = f"look up attempt {step.ordinal}"
+        case Escalate():
+            what = f"hand over to {step.to}"
+        case Hold():
+            what = f"hold for {step.waits_for}"
+        case Close():
+            what = f"close: {step.outcome.value}"
+        case _:
+            assert_never(step)
+    return f"{what} · {step.because}"[:200]
+
+
+def tell(facts: CaseFacts) -> list[Line]:
+    """Every fact of the case in the order of the case's own time."""
+    opened = f"case opened: {facts.due} is owed, {_category(facts)}"
+    lines = [Line(at=facts.opened_at, what=opened)]
+    lines += [Line(at=f.at, what=f"the source reported a failed payment ({_code(f.decline)})") for f in facts.failures]
+    for attempt in facts.attempts:
+        what = f"attempt {attempt.ordinal} of {attempt.amount}: {attempt.outcome.value}"
+        what += f" ({_code(attempt.decline)})" if attempt.decline else ""
+        what += ", known after a look-up" if attempt.looked_up_at and attempt.outcome is not Outcome.UNKNOWN else ""
+        lines.append(Line(at=attempt.at, what=what, because=attempt.because))
+    lines += [Line(at=r.at, what="an attempt was refused before it was sent", because=r.rule) for r in facts.refusals]
+    lines += [Line(at=f.at, what="fraud check: suspicious", because=", ".join(f.signals)) for f in facts.fraud_flags]
+    for message in facts.messages:
+        how = f"by {message.channel}" if message.status is MessageStatus.ACCEPTED else message.status.value
+        lines.append(
+            Line(
+                at=message.at,
+                what=f"message {message.name} {how}",
+                because=message.because,
+            )
+        )
+    for change in facts.access_changes:
+        taken = f" without {', '.join(change.benefits_taken)}" if change.benefits_taken else ""
+        lines.append(
+            Line(
+                at=change.at,
+                what=f"access {change.level.value}{taken}",
+                because=change.because,
+            )
+        )
+    for paid in facts.payments:
+        lines.append(
+            Line(
+                at=paid.at,
+                what=f"paid {paid.paid}",
+                because=f"by {paid.how.replace('_', ' ')}",
+            )
+        )
+    lines += [Line(at=e.at, what=f"invoice {e.status.value} at its source") for e in facts.endings]
+    for dispute in facts.disputes:
+        lines.append(Line(at=dispute.opened_at, what="dispute opened"))
+        if dispute.closed_at:
+            lines.append(
+                Line(
+                    at=dispute.closed_at,
+                    what=f"dispute {'won' if dispute.won else 'lost'}",
+                )
+            )
+    for stop in facts.stops:
+        word = "paused" if stop.kind == "pause" else "held"
+        lines.append(Line(at=stop.began_at, what=f"{word} by {stop.actor}", because=stop.reason))
+        if stop.ended_at:
+            lines.append(
+                Line(
+                    at=stop.ended_at,
+                    what=f"resumed by {stop.ended_by}",
+                    because=stop.end_reason or "",
+                )
+            )
+    lines += [Line(at=c.at, what="the customer gave a new way to pay") for c in facts.new_credentials]
+    lines += [Line(at=e.at, what=f"handed over to {e.to}", because=e.because) for e in facts.escalations]
+    if facts.close_asked:
+        asked = facts.close_asked
+        lines.append(
+            Line(
+                at=asked.at,
+                what=f"{asked.actor} asked to close: {asked.outcome}",
+                because=asked.reason,
+            )
+        )
+    return sorted(lines, key=lambda line: line.at)
+
+
+def as_markdown(facts: CaseFacts, step: AnyStep, policy_edition: str) -> str:
+    """Who, how much, why, what is next and when: the current details of the Temporal UI."""
+    last = "\n".join(f"| {_time(line.at)} | {line.what} | {line.because} |" for line in tell(facts)[-12:])
+    return "\n".join(
+        [
+            f"**{facts.due}** owed by `{facts.invoice.customer_id}` on invoice `{facts.case.invoice_id}`",
+            f"- why: {_category(facts)}; {facts.attempts_made} attempts of ours, access {facts.access.value}",
+            f"- next: **{summary_of(step)}** at {_time(step.at)}",
+            f"- policy: {policy_edition}, failed {_time(facts.failed_at)}",
+            "",
+            "| when (UTC) | what | because |",
+            "|---|---|---|",
+            last,
+        ]
+    )
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _code(decline: object) -> str:
+    return getattr(decline, "code", None) or "no code"
+
+
+def _category(facts: CaseFacts) -> str:
+    return f"{facts.decline.category.value} ({facts.decline.code})" if facts.decline else "decline not known yet"
