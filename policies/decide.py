@@ -100,6 +100,7 @@ def _after_payment(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> A
             template=template,
             channels=policy.access_channels,
             because=because,
+            words=words_for(policy, facts),
         )
     return Close(at=now, outcome=CloseOutcome.RECOVERED, because="the invoice is paid")
 

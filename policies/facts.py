@@ -57,6 +57,7 @@ class InvoiceNow(Record):
     credential_id: str
     gateway: str
     as_of: UtcTime
+    subscription_id: str | None = None
     failed_at: UtcTime | None = None
     changed_at: UtcTime | None = None
     first_payment: bool = False
