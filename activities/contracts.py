@@ -1,0 +1,201 @@
+"""All that workflows see of the world: one request and one answer per activity, and the signatures.
+
+Each class below is implemented in the file of its name: `cases.py`, `deciding.py`, `charging.py`, `messaging.py`,
+`service.py`. Every request and answer may stand in a history: additive with defaults, no names, no addresses.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal
+
+from pydantic import Field
+from temporalio import activity
+
+from policies.base import Record, UtcTime
+from policies.declines import Decline
+from policies.document import PolicyDocument, PolicySnapshot
+from policies.events import CloseOutcome
+from policies.facts import AccessLevel, CaseFacts, InvoiceNow, MessageStatus, Outcome
+from policies.keys import CaseRef
+from policies.money import Money
+from policies.steps import Step, Words
+from policies.story import Line
+
+
+class OpenRequest(Record):
+    case: CaseRef
+    now: UtcTime
+
+
+class Opened(Record):
+    """What the case starts with. `segment` is the customer's when the policy was chosen."""
+
+    facts: CaseFacts
+    policy: PolicySnapshot
+    segment: str
+
+
+class DecideRequest(Record):
+    policy: PolicyDocument
+    facts: CaseFacts
+    now: UtcTime
+
+
+class ChargeRequest(Record):
+    """`key` is minted from case and ordinal; `gateway` names the adapter."""
+
+    case: CaseRef
+    ordinal: int
+    key: str
+    gateway: str
+    credential_id: str
+    amount: Money
+    now: UtcTime
+
+
+class Attempted(Record):
+    kind: Literal["attempted"] = "attempted"
+    outcome: Outcome
+    decline: Decline | None = None
+
+
+class RefusedByRule(Record):
+    """Nothing was sent: a rule forbids the attempt; without `free_at` for good."""
+
+    kind: Literal["refused"] = "refused"
+    rule: str
+    free_at: UtcTime | None = None
+
+
+class Stale(Record):
+    """Nothing was done: the invoice is no longer what the step was decided on."""
+
+    kind: Literal["stale"] = "stale"
+    invoice: InvoiceNow
+
+
+class FraudSuspected(Record):
+    """Nothing was sent: the fraud check is suspicious."""
+
+    kind: Literal["fraud_suspected"] = "fraud_suspected"
+    signals: tuple[str, ...]
+
+
+ChargeAnswer = Annotated[Attempted | RefusedByRule | Stale | FraudSuspected, Field(discriminator="kind")]
+
+
+class LookUpRequest(Record):
+    key: str
+    gateway: str
+    attempted_at: UtcTime
+    now: UtcTime
+
+
+class MessageRequest(Record):
+    """`channels` in order of preference. `only_while_unpaid` false for words that follow a payment."""
+
+    case: CaseRef
+    key: str
+    customer_id: str
+    template: str
+    channels: tuple[str, ...]
+    words: Words
+    now: UtcTime
+    only_while_unpaid: bool = True
+
+
+class Messaged(Record):
+    """`channel` is the one that took the message, None when none did."""
+
+    kind: Literal["messaged"] = "messaged"
+    status: MessageStatus
+    channel: str | None = None
+
+
+MessageAnswer = Annotated[Messaged | Stale, Field(discriminator="kind")]
+
+
+class AccessRequest(Record):
+    case: CaseRef
+    key: str
+    customer_id: str
+    level: AccessLevel
+    takes: tuple[str, ...]
+    because: str
+    now: UtcTime
+
+
+class AccessChanged(Record):
+    kind: Literal["access_changed"] = "access_changed"
+    benefits_taken: tuple[str, ...] = ()
+
+
+AccessAnswer = Annotated[AccessChanged | Stale, Field(discriminator="kind")]
+
+
+class EscalateRequest(Record):
+    case: CaseRef
+    key: str
+    customer_id: str
+    to: str
+    words: Words
+    now: UtcTime
+
+
+class CloseRequest(Record):
+    """`happened_at`: the source time of the fact that closed the case; later news is judged against it."""
+
+    case: CaseRef
+    outcome: CloseOutcome
+    because: str
+    happened_at: UtcTime
+    attempts: int
+    messages: int
+    unsettled: bool
+    timeline: tuple[Line, ...]
+    now: UtcTime
+
+
+class CaseActivities(ABC):
+    """The case's first and last act."""
+
+    @activity.defn
+    @abstractmethod
+    async def open_case(self, request: OpenRequest) -> Opened: ...
+
+    @activity.defn
+    @abstractmethod
+    async def close_case(self, request: CloseRequest) -> None: ...
+
+
+class DecidingActivities(ABC):
+    """Runs as a local activity: its answer stands in the history, so new decision code cannot break replay."""
+
+    @activity.defn
+    @abstractmethod
+    async def decide(self, request: DecideRequest) -> Step: ...
+
+
+class ChargingActivities(ABC):
+    @activity.defn
+    @abstractmethod
+    async def charge(self, request: ChargeRequest) -> ChargeAnswer: ...
+
+    @activity.defn
+    @abstractmethod
+    async def look_up(self, request: LookUpRequest) -> Attempted: ...
+
+
+class MessagingActivities(ABC):
+    @activity.defn
+    @abstractmethod
+    async def send_message(self, request: MessageRequest) -> MessageAnswer: ...
+
+    @activity.defn
+    @abstractmethod
+    async def escalate(self, request: EscalateRequest) -> Messaged: ...
+
+
+class ServiceActivities(ABC):
+    @activity.defn
+    @abstractmethod
+    async def change_access(self, request: AccessRequest) -> AccessAnswer: ...

@@ -1,0 +1,181 @@
+"""How news becomes a fact: facts in, facts out. The workflow calls these and keeps the result; it derives nothing.
+
+Every function is safe to call with old or repeated news: it then returns the facts unchanged.
+"""
+
+from datetime import datetime
+from typing import Literal, assert_never
+
+from policies.base import Record
+from policies.declines import classify
+from policies.events import (
+    ActionRequired,
+    CaseAction,
+    CaseEvent,
+    CloseCase,
+    DisputeClosed,
+    DisputeOpened,
+    InvoiceVoided,
+    Pause,
+    PaymentFailed,
+    PaymentSucceeded,
+    Resume,
+    SubscriptionCancelled,
+    UpdatePaymentMethod,
+)
+from policies.facts import (
+    Attempt,
+    CaseFacts,
+    CloseAsked,
+    Dispute,
+    Ending,
+    Failure,
+    InvoiceNow,
+    InvoiceStatus,
+    NewCredential,
+    Outcome,
+    Payment,
+    Stop,
+)
+
+MAX_SEEN = 500
+ENDED = frozenset({InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.REFUNDED, InvoiceStatus.CANCELLED})
+
+
+def with_event(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
+    """What the source said, once: an event id that was seen changes nothing."""
+    if event.event_id in facts.seen:
+        return facts
+    return _as_fact(_seen(facts, event.event_id), event, now)
+
+
+def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
+    match event:
+        case PaymentFailed():
+            failure = Failure(at=now, happened_at=event.happened_at, decline=event.decline)
+            return _add(facts, "failures", failure)
+        case ActionRequired():
+            decline = classify(facts.invoice.gateway, "authentication_required")
+            return _add(facts, "failures", Failure(at=now, happened_at=event.happened_at, decline=decline))
+        case PaymentSucceeded():
+            return _add(facts, "payments", _payment_of(event, now))
+        case InvoiceVoided():
+            return _add(facts, "endings", Ending(at=now, happened_at=event.happened_at, status=InvoiceStatus.VOID))
+        case SubscriptionCancelled():
+            ending = Ending(at=now, happened_at=event.happened_at, status=InvoiceStatus.CANCELLED)
+            return _add(facts, "endings", ending)
+        case DisputeOpened():
+            return with_dispute(facts, event.dispute_id, now)
+        case DisputeClosed():
+            return _with_dispute_closed(facts, event, now)
+        case _:
+            assert_never(event)
+
+
+def _payment_of(event: PaymentSucceeded, now: datetime) -> Payment:
+    how: Literal["out_of_band", "source"] = "out_of_band" if event.out_of_band else "source"
+    return Payment(at=now, happened_at=event.happened_at, paid=event.paid, how=how)
+
+
+def with_dispute(facts: CaseFacts, dispute_id: str, now: datetime) -> CaseFacts:
+    if any(d.dispute_id == dispute_id for d in facts.disputes):
+        return facts
+    return _add(facts, "disputes", Dispute(dispute_id=dispute_id, opened_at=now))
+
+
+def _with_dispute_closed(facts: CaseFacts, event: DisputeClosed, now: datetime) -> CaseFacts:
+    known = with_dispute(facts, event.dispute_id, now)
+    closed = tuple(
+        d.model_copy(update={"closed_at": now, "won": event.won}) if d.dispute_id == event.dispute_id else d
+        for d in known.disputes
+    )
+    return known.model_copy(update={"disputes": closed})
+
+
+def with_action(facts: CaseFacts, action: CaseAction, now: datetime) -> CaseFacts:
+    """What a customer or a colleague did, once. What cannot happen now changes nothing; see `refusal_of`."""
+    if action.action_id in facts.seen or refusal_of(facts, action):
+        return facts
+    facts = _seen(facts, action.action_id)
+    match action:
+        case UpdatePaymentMethod():
+            new = NewCredential(at=now, credential_id=action.credential_id, action_id=action.action_id)
+            return _add(facts, "new_credentials", new)
+        case Pause():
+            return _add(facts, "stops", Stop(kind="pause", began_at=now, actor=action.actor, reason=action.reason))
+        case Resume():
+            return with_stops_ended(facts, now, action.actor, action.reason)
+        case CloseCase():
+            asked = CloseAsked(at=now, outcome=action.outcome, actor=action.actor, reason=action.reason)
+            return with_stops_ended(facts, now, action.actor, action.reason).model_copy(update={"close_asked": asked})
+        case _:
+            assert_never(action)
+
+
+def refusal_of(facts: CaseFacts, action: CaseAction) -> str | None:
+    """Why the action cannot happen now, in a sentence for the person who tried; None when it can."""
+    if action.action_id in facts.seen:
+        return None
+    if facts.is_paid or facts.ending or facts.close_asked:
+        return "the case is ending: the invoice is paid, ended or being closed"
+    match action:
+        case UpdatePaymentMethod():
+            return "a dispute is open, so nothing can be charged until it is decided" if facts.open_dispute else None
+        case Pause():
+            return f"already held: {facts.open_stop.reason}" if facts.open_stop else None
+        case Resume():
+            return None if facts.open_stop else "the case is neither paused nor held"
+        case CloseCase():
+            return None
+        case _:
+            assert_never(action)
+
+
+def with_trouble(facts: CaseFacts, reason: str, now: datetime) -> CaseFacts:
+    """Something kept failing: the case waits for a person, who ends it with resume."""
+    if facts.open_stop:
+        return facts
+    return _add(facts, "stops", Stop(kind="trouble", began_at=now, actor="recoup", reason=reason[:300]))
+
+
+def with_stops_ended(facts: CaseFacts, now: datetime, actor: str, reason: str) -> CaseFacts:
+    end = {"ended_at": now, "ended_by": actor, "end_reason": reason}
+    stops = tuple(s if s.ended_at else s.model_copy(update=end) for s in facts.stops)
+    return facts.model_copy(update={"stops": stops})
+
+
+def with_invoice(facts: CaseFacts, invoice: InvoiceNow, now: datetime) -> CaseFacts:
+    """What the owner of the invoice says now outranks what we believed."""
+    owed_before, happened_at = facts.due, invoice.changed_at or invoice.as_of
+    facts = facts.model_copy(update={"invoice": invoice})
+    if invoice.status is InvoiceStatus.PAID and not facts.payments:
+        facts = _add(facts, "payments", Payment(at=now, happened_at=happened_at, paid=owed_before, how="source"))
+    if invoice.status in ENDED and not facts.ending:
+        facts = _add(facts, "endings", Ending(at=now, happened_at=happened_at, status=invoice.status))
+    if invoice.dispute_open and not facts.open_dispute:
+        facts = with_dispute(facts, f"seen at the source {now.isoformat()}", now)
+    return facts
+
+
+def with_attempt(facts: CaseFacts, attempt: Attempt) -> CaseFacts:
+    """A new attempt, or the same one (by ordinal) with a later outcome. A success is a payment."""
+    others = tuple(a for a in facts.attempts if a.ordinal != attempt.ordinal)
+    facts = facts.model_copy(update={"attempts": tuple(sorted((*others, attempt), key=lambda a: a.ordinal))})
+    if attempt.outcome is Outcome.SUCCEEDED and not facts.payments:
+        at = attempt.looked_up_at or attempt.at
+        facts = _add(facts, "payments", Payment(at=at, happened_at=at, paid=attempt.amount, how="attempt"))
+    return facts
+
+
+def with_fact(facts: CaseFacts, field: str, fact: Record) -> CaseFacts:
+    """Appends to one of the tuples of CaseFacts, such as `messages` or `access_changes`."""
+    return _add(facts, field, fact)
+
+
+def _add(facts: CaseFacts, field: str, fact: Record) -> CaseFacts:
+    return facts.model_copy(update={field: (*getattr(facts, field), fact)})
+
+
+def _seen(facts: CaseFacts, identity: str) -> CaseFacts:
+    """The latest ids are enough: the inbox already keeps one row per event for ever."""
+    return facts.model_copy(update={"seen": (*facts.seen, identity)[-MAX_SEEN:]})

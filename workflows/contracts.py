@@ -1,0 +1,46 @@
+"""What starts a case, what ends it, and what it answers when asked."""
+
+from policies.base import Record, UtcTime
+from policies.document import PolicySnapshot
+from policies.events import CaseAction, CaseEvent, CloseOutcome
+from policies.facts import CaseFacts
+from policies.keys import CaseRef
+from policies.steps import AnyStep
+from policies.story import Line
+
+TASK_QUEUE = "recoup"
+
+
+class Resumed(Record):
+    """What a long case carries into its next run (continue-as-new)."""
+
+    facts: CaseFacts
+    policy: PolicySnapshot
+    segment: str
+
+
+class DunningInput(Record):
+    case: CaseRef
+    resumed: Resumed | None = None
+    early_news: tuple[CaseEvent | CaseAction, ...] = ()
+
+
+class DunningResult(Record):
+    outcome: CloseOutcome
+    because: str
+    attempts: int
+    messages: int
+
+
+class CaseStatus(Record):
+    """The answer of the `status` query. `facts` and `step` are None until the case has read its invoice."""
+
+    case: CaseRef
+    state: str
+    because: str
+    policy: str = ""
+    segment: str = ""
+    next_step_at: UtcTime | None = None
+    step: AnyStep | None = None
+    facts: CaseFacts | None = None
+    timeline: tuple[Line, ...] = ()

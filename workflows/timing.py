@@ -1,0 +1,36 @@
+"""Timeouts and retry policies, each with its reason. All in the case's own time; Temporal does the retrying."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+# Ours to mend: trying again cannot help, a person is asked instead.
+NEVER_RETRIED = ["Misconfigured", "NotFound"]
+
+# A killed worker is noticed after this long; every activity beats in the background (workers/heartbeats.py).
+HEARTBEAT = timedelta(seconds=10)
+
+# Longer than any adapter's own timeout, so that the adapter's typed answer arrives first.
+ONE_CALL = timedelta(seconds=60)
+
+# A decision reads four small queries; ten seconds is a database in trouble.
+ONE_DECISION = timedelta(seconds=10)
+
+# A gateway or database outage of a day is waited out; after that a person should look.
+WAITED_OUT = timedelta(days=1)
+
+# Words that are half a day late are still right; later they may no longer be.
+WORDS_WAITED_OUT = timedelta(hours=12)
+
+# What a person in front of a screen waits for an answer; later it is `processing` and the page keeps itself up to date.
+PERSON_WAITS = timedelta(seconds=8)
+
+# Under a local activity that keeps raising, Temporal would heartbeat the workflow task for ever: three tries, then hold.
+DECISION_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
+
+OUTSIDE_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=5),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=30),
+    non_retryable_error_types=NEVER_RETRIED,
+)
