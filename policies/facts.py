@@ -5,7 +5,6 @@ Every fact has `at` (the case's own time, UTC). Facts hold ids, money, codes and
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 from typing import Literal
 
 from policies.base import Record, UtcTime
@@ -202,7 +201,10 @@ class CloseAsked(Record):
 
 
 class CaseFacts(Record):
-    """All that a decision may rest on, besides policy, surroundings and the time."""
+    """All that a decision may rest on, besides policy, surroundings and the time.
+
+    Derived answers are plain properties: `model_copy` would carry a cached one over to facts where it no longer holds.
+    """
 
     case: CaseRef
     opened_at: UtcTime
@@ -228,19 +230,19 @@ class CaseFacts(Record):
         """What is still owed: the latest reading, less nothing; the source does the sums."""
         return self.invoice.due
 
-    @cached_property
+    @property
     def is_paid(self) -> bool:
         return self.invoice.status is InvoiceStatus.PAID or bool(self.payments)
 
-    @cached_property
+    @property
     def ending(self) -> Ending | None:
         return self.endings[-1] if self.endings else None
 
-    @cached_property
+    @property
     def credential_id(self) -> str:
         return self.new_credentials[-1].credential_id if self.new_credentials else self.invoice.credential_id
 
-    @cached_property
+    @property
     def decline(self) -> Decline | None:
         """The latest refusal anybody has told us; None until one is known."""
         known = [(a.at, a.decline) for a in self.attempts if a.decline]
@@ -252,39 +254,39 @@ class CaseFacts(Record):
     def category(self) -> Category:
         return self.decline.category if self.decline else Category.UNKNOWN
 
-    @cached_property
+    @property
     def open_attempt(self) -> Attempt | None:
         """The attempt whose outcome nobody knows yet; it blocks the next one."""
         return next((a for a in self.attempts if a.outcome in OPEN_OUTCOMES), None)
 
-    @cached_property
+    @property
     def attempts_made(self) -> int:
         return sum(1 for a in self.attempts if a.outcome is not Outcome.NOT_ACCEPTED)
 
-    @cached_property
+    @property
     def rungs_used(self) -> frozenset[str]:
         return frozenset(a.rung for a in self.attempts if a.rung)
 
-    @cached_property
+    @property
     def open_dispute(self) -> Dispute | None:
         return next((d for d in self.disputes if d.closed_at is None), None)
 
-    @cached_property
+    @property
     def lost_dispute(self) -> Dispute | None:
         return next((d for d in self.disputes if d.won is False), None)
 
-    @cached_property
+    @property
     def open_stop(self) -> Stop | None:
         return next((s for s in self.stops if s.ended_at is None), None)
 
-    @cached_property
+    @property
     def access(self) -> AccessLevel:
         if self.access_changes:
             return self.access_changes[-1].level
         told = any(m.status is MessageStatus.ACCEPTED for m in self.messages)
         return AccessLevel.NOTICE if told else AccessLevel.FULL
 
-    @cached_property
+    @property
     def held_for(self) -> timedelta:
         """How long pauses, troubles and disputes lasted that are over; the policy's clocks stood still meanwhile."""
         spans = [(s.began_at, s.ended_at) for s in self.stops if s.ended_at]
