@@ -1,0 +1,81 @@
+"""The sandbox gateway, spoken over HTTP; its codes are Stripe's words (`policies.declines`).
+
+`already_paid` and `not_open` (409) are Unknown, not Declined: no card was refused, and who paid must be found out. The
+look-up then answers NeverArrived and the next reading of the invoice tells the truth. The sandbox recognises keys for
+good; 24 hours are promised, as real gateways do, so that nothing here grows used to more.
+"""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from activities.errors import Unavailable
+from activities.gateways.contract import (
+    Capabilities,
+    ChargeOutcome,
+    Declined,
+    GatewayCharge,
+    LookUpOutcome,
+    NeverArrived,
+    Pending,
+    Succeeded,
+    Unknown,
+)
+from activities.sandbox_client import Answer, NoAnswer, SandboxClient, in_path
+from policies.base import Record
+from policies.declines import classify
+
+SETTLED_ELSEWHERE = frozenset({"already_paid", "not_open"})
+
+
+class _Charge(Record):
+    status: Literal["succeeded", "declined", "pending"]
+    reference: str
+    code: str | None = None
+
+
+class SandboxGateway:
+    """`name` also names the table of decline codes."""
+
+    name = "sandbox"
+    capabilities = Capabilities(keys_live_for=timedelta(hours=24))
+
+    def __init__(self, client: SandboxClient) -> None:
+        self._client = client
+
+    async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
+        body = {
+            "idempotency_key": charge.key,
+            "invoice_id": charge.invoice_id,
+            "credential_id": charge.credential_id,
+            "amount_minor": charge.amount.amount_minor,
+            "currency": charge.amount.currency,
+        }
+        try:
+            answer = await self._client.post("/gateway/charges", body, charge.now)
+            if answer.code in SETTLED_ELSEWHERE:
+                return Unknown(reason=f"{answer.code}: this request moved no money; the invoice's owner knows more")
+            if answer.status != 200:
+                raise answer.misconfigured()
+            return self._outcome(answer)
+        except NoAnswer as silence:
+            return Unknown(reason=str(silence))
+
+    async def look_up(self, key: str, now: datetime) -> LookUpOutcome:
+        """Only the gateway's own word is NeverArrived: a 404 of some proxy would cost a second charge."""
+        answer = await self._client.get(f"/gateway/charges/{in_path(key)}", now)
+        if answer.code == "no_such_charge":
+            return NeverArrived()
+        if answer.status != 200:
+            raise answer.misconfigured()
+        try:
+            return self._outcome(answer)
+        except NoAnswer as silence:
+            raise Unavailable(str(silence)) from silence
+
+    def _outcome(self, answer: Answer) -> Succeeded | Declined | Pending:
+        charge = answer.read_as(_Charge)
+        if charge.status == "succeeded":
+            return Succeeded(reference=charge.reference)
+        if charge.status == "pending":
+            return Pending(reference=charge.reference)
+        return Declined(reference=charge.reference, decline=classify(self.name, charge.code))

@@ -1,0 +1,114 @@
+"""How the sandbox speaks HTTP: strict bodies in, JSON out, refusals as `{"error": sentence, "code": word}`.
+
+`X-Recoup-Now` is the caller's time (ISO 8601 with a zone); without it the wall clock counts.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from aiohttp import web
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
+
+from policies.base import Identifier, Request
+
+NOW_HEADER = "X-Recoup-Now"
+Body = TypeVar("Body", bound=Request)
+
+
+class Refused(Exception):
+    """The request is answered with an error; nothing was changed."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def _no_card_number(text: str) -> str:
+    for run in re.finditer(r"\d(?:[ .:_-]?\d){12,}", text):
+        if _holds_card_number(re.sub(r"\D", "", run.group())):
+            raise ValueError("holds what looks like a card number; send the gateway's token of the card")
+    return text
+
+
+def _holds_card_number(digits: str) -> bool:
+    """A longer run of digits may hide a number anywhere inside it."""
+    return any(
+        _passes_luhn(digits[start : start + length])
+        for length in range(13, 20)
+        for start in range(len(digits) - length + 1)
+    )
+
+
+def _passes_luhn(digits: str) -> bool:
+    doubled = (int(d) * (1 + i % 2) for i, d in enumerate(reversed(digits)))
+    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("holds a NUL character")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+CardToken = Annotated[Identifier, AfterValidator(_no_card_number)]
+"""The token of a card. Card numbers are refused, wherever in the token they hide (promise P9)."""
+
+AmountMinor = Annotated[int, Field(gt=0, lt=10**15)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_one_line)]
+Text = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_storable)]
+
+
+async def body_of(request: web.Request, model: type[Body]) -> Body:
+    """The validated body; an empty one counts as `{}`. Raises Refused 400 naming the field, never its value."""
+    try:
+        return model.model_validate_json(await request.read() or b"{}")
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "body"
+        raise Refused(400, "bad_input", f"{field}: {first['msg']}") from None
+
+
+def id_in_path(request: web.Request, name: str) -> str:
+    try:
+        return TypeAdapter[str](Identifier).validate_python(request.match_info[name])
+    except ValidationError:
+        raise Refused(400, "bad_input", f"{name}: is no id") from None
+
+
+def now_of(request: web.Request) -> datetime:
+    text = request.headers.get(NOW_HEADER)
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(400, "bad_input", f"{NOW_HEADER}: is no ISO 8601 time") from None
+    if moment.tzinfo is None:
+        raise Refused(400, "bad_input", f"{NOW_HEADER}: needs a zone, such as +00:00")
+    return moment.astimezone(UTC)
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def refusals_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return web.json_response({"error": str(refused), "code": refused.code}, status=refused.status)
+
+
+def html(page: str) -> web.Response:
+    """The policy of the pages: their own style, no script, nothing from elsewhere."""
+    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return web.Response(text=page, content_type="text/html", headers=headers)
