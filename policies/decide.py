@@ -55,7 +55,7 @@ class Surroundings(Record):
 def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundings, now: datetime) -> AnyStep:
     """One step, due at `step.at` (`now` when overdue). News in between makes the caller ask again."""
     step = _settled(facts, policy, now) or _held(facts, policy, now) or _scheduled(policy, facts, surroundings, now)
-    return step.model_copy(update={"basis": _basis(policy, facts, surroundings, step.basis.rejected)})
+    return step.model_copy(update={"basis": _basis(policy, facts, surroundings, now, step.basis.rejected)})
 
 
 # --- what ends a case ------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def _settled(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> AnyStep
             outcome=CloseOutcome.DISPUTED,
             because="the customer's bank decided the dispute for them",
         )
-    if facts.close_asked and not facts.open_attempt:
+    if facts.close_asked and not (facts.open_attempt and _may_look_up(facts.open_attempt)):
         asked = facts.close_asked
         return Close(
             at=now,
@@ -91,7 +91,8 @@ def _after_payment(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> A
         )
     was_away = any(change.level in LOST_ACCESS for change in facts.access_changes)
     template = "reinstated" if was_away else "recovered"
-    heard_of_it = any(message.channel for message in facts.messages)
+    treatment = _treatment(facts)
+    heard_of_it = any(message.channel for message in facts.messages) and (treatment is None or treatment.contact)
     if heard_of_it and not _told(facts, template):
         because = "service is back and the customer should know" if was_away else "the customer was told of the failure"
         return Notify(
@@ -137,7 +138,7 @@ def _held(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> AnyStep | 
 
 
 def _reconcile(facts: CaseFacts, attempt: Attempt, policy: PolicyDocument, now: datetime) -> AnyStep:
-    if attempt.look_ups >= len(RECONCILE_AFTER):
+    if not _may_look_up(attempt):
         if facts.open_stop:
             return Hold(
                 at=now,
@@ -153,6 +154,10 @@ def _reconcile(facts: CaseFacts, attempt: Attempt, policy: PolicyDocument, now: 
         f"attempt {attempt.ordinal} has no clear answer; nothing is charged until the gateway says what became of it"
     )
     return Reconcile(at=max(due, now), ordinal=attempt.ordinal, because=because)
+
+
+def _may_look_up(attempt: Attempt) -> bool:
+    return attempt.look_ups < len(RECONCILE_AFTER)
 
 
 # --- what is scheduled -----------------------------------------------------------------------------------------------
@@ -190,10 +195,11 @@ def _next_charge(
     if facts.attempts_made >= policy.retries.maximum:
         return None
     new = facts.untried_credential()
-    if new:
+    if new and not any(flag.at >= new.at for flag in facts.fraud_flags):
         because = "the customer gave a new way to pay, so it is tried at once"
+        waits = (r.free_at for r in facts.refusals if r.free_at and r.credential_id == new.credential_id)
         return Charge(
-            at=new.at,
+            at=max([new.at, *waits]),
             credential_id=new.credential_id,
             amount=facts.due,
             action_id=new.action_id,
@@ -223,7 +229,8 @@ def _next_charge(
 def _next_rung(
     policy: PolicyDocument, facts: CaseFacts, now: datetime, started: datetime
 ) -> tuple[str, datetime, str] | None:
-    """Name, time and reason of the next rung. Of rungs that were missed only the last is made up for."""
+    """Name, time and reason of the next rung. Of rungs that were missed only the last is made up for, and what lies
+    before a rung that was used is past."""
     treatment = _treatment(facts)
     if treatment is None or treatment.retryable is not Retryable.YES or facts.fraud_flags:
         return None
@@ -231,10 +238,12 @@ def _next_rung(
         return None
     if any(r.free_at is None and r.credential_id == facts.credential_id for r in facts.refusals):
         return None
-    open_rungs = [(name, started + after) for name, after in _rungs(policy, treatment) if name not in facts.rungs_used]
-    tried = [int(name.split("-")[1]) for name in facts.rungs_used if name.startswith("ladder-")]
+    rungs = _rungs(policy)
+    past = max((after for name, after in rungs if name in facts.rungs_used), default=None)
     open_rungs = [
-        (n, at) for n, at in open_rungs if n.startswith("immediate-") or int(n.split("-")[1]) > max(tried, default=0)
+        (name, started + after)
+        for name, after in rungs
+        if (past is None or after > past) and (treatment.technical or name.startswith("ladder-"))
     ]
     if not open_rungs:
         return None
@@ -251,10 +260,10 @@ def _next_rung(
     )
 
 
-def _rungs(policy: PolicyDocument, treatment: Treatment) -> Iterator[tuple[str, timedelta]]:
-    if treatment.technical:
-        yield from ((f"immediate-{n}", after) for n, after in enumerate(policy.retries.immediate, start=1))
-    yield from ((f"ladder-{n}", after) for n, after in enumerate(policy.retries.ladder, start=1))
+def _rungs(policy: PolicyDocument) -> list[tuple[str, timedelta]]:
+    rungs = [(f"immediate-{n}", after) for n, after in enumerate(policy.retries.immediate, start=1)]
+    rungs += [(f"ladder-{n}", after) for n, after in enumerate(policy.retries.ladder, start=1)]
+    return sorted(rungs, key=lambda rung: rung[1])
 
 
 def _next_words(
@@ -356,14 +365,16 @@ def _basis(
     policy: PolicyDocument,
     facts: CaseFacts,
     around: Surroundings,
+    now: datetime,
     rejected: tuple[str, ...],
 ) -> Basis:
+    counted = [e for e in around.ledger if e.outcome is not Outcome.NOT_ACCEPTED and e.at > now - network_rules.WINDOW]
     inputs = {
         "category": facts.category.value if facts.decline else "not known yet",
         "attempts": str(facts.attempts_made),
         "rungs_used": ",".join(sorted(facts.rungs_used)) or "none",
         "access": facts.access.value,
-        "ledger_30d": str(sum(1 for e in around.ledger if e.outcome is not Outcome.NOT_ACCEPTED)),
+        "ledger_30d": str(len(counted)),
         "zone": around.customer.zone,
     }
     return Basis(

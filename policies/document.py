@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from policies.declines import TREATMENTS, Category
+from policies.declines import TREATMENTS, Category, Retryable
 from policies.events import CloseOutcome
 
 MAX_BYTES = 16_000
@@ -54,6 +54,18 @@ Duration = Annotated[
     BeforeValidator(_read_duration),
     PlainSerializer(_write_duration, return_type=str),
 ]
+
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+
+
+def _read_clock(raw: Any) -> Any:
+    if isinstance(raw, time) or (isinstance(raw, str) and _CLOCK.fullmatch(raw)):
+        return raw
+    raise ValueError(f'{raw!r} is no time of day; write it as "08:00", the customer\'s zone is added later')
+
+
+ClockTime = Annotated[time, BeforeValidator(_read_clock)]
 Channel = Annotated[str, Field(pattern="^(email|sms|in_app)$")]
 TemplateName = Annotated[str, Field(pattern=f"^({'|'.join(sorted(TEMPLATES))})$")]
 
@@ -91,10 +103,20 @@ class Retries(_Part):
 class Contact(_Part):
     """Hours on the customer's own clock in which messages may be sent; `gap` keeps two scheduled messages apart."""
 
-    opens: time = time(8)
-    closes: time = time(20)
+    opens: ClockTime = time(8)
+    closes: ClockTime = time(20)
     gap: Duration = timedelta(hours=20)
     silent_window: dict[Category, Duration] = {}
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        if self.opens > self.closes:
+            raise ValueError("closes must come after opens; the same time twice means all day")
+        for category in self.silent_window:
+            if TREATMENTS[category].retryable is not Retryable.YES:
+                reason = "only the customer can help, so silence would lose time; leave it out"
+                raise ValueError(f"silent_window of {category.value}: {reason}")
+        return self
 
 
 class ScheduledMessage(_Part):
@@ -183,7 +205,7 @@ class PolicyDocument(_Part):
 
     def silence_for(self, category: Category) -> timedelta:
         """How long nothing is written: only while time alone may heal the decline."""
-        return self.contact.silent_window.get(category, timedelta()) if category in TREATMENTS else timedelta()
+        return self.contact.silent_window.get(category, timedelta())
 
     @property
     def edition(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from policies.document import MAX_BYTES, PolicyDocument, canonical_json
 
@@ -21,6 +21,8 @@ def load_policy(text: str, filename: str) -> PolicyDocument:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyError(f"{filename}:{line}: {error.problem}") from error
+    except YAMLError as error:
+        raise PolicyError(f"{filename}:1: this is no YAML text: {error}") from error
     if not isinstance(tree, dict):
         raise PolicyError(f"{filename}:1: a policy is a mapping with name, version, retries and so on")
     try:

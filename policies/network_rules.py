@@ -14,6 +14,12 @@ from policies.money import Money
 
 EDITION = "network rules 2026-11-22"
 
+# Faults of the request or of the merchant's account: they forbid this try, and say nothing about the credential.
+NOT_THE_CREDENTIAL = frozenset({Category.MERCHANT_CONFIG, Category.DUPLICATE})
+HARD_STOPS = (
+    frozenset(c for c, treatment in TREATMENTS.items() if treatment.retryable is Retryable.NO) - NOT_THE_CREDENTIAL
+)
+
 WINDOW = timedelta(days=30)
 ATTEMPTS_PER_WINDOW = 15
 
@@ -45,10 +51,7 @@ class Refused(Record):
 def may_attempt(ledger: tuple[LedgerEntry, ...], at: UtcTime) -> Allowed | Refused:
     """`ledger` holds the attempts on one credential in any order; entries that never reached a network do not count."""
     counted = [entry for entry in ledger if entry.outcome is not Outcome.NOT_ACCEPTED]
-    stop = next(
-        (e for e in counted if e.category and TREATMENTS[e.category].retryable is Retryable.NO),
-        None,
-    )
+    stop = next((e for e in counted if e.category in HARD_STOPS), None)
     if stop and stop.category:
         return Refused(rule=f"hard stop: {stop.category.value} on {stop.at:%Y-%m-%d}")
     open_entry = next(

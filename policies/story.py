@@ -158,7 +158,7 @@ def tell(facts: CaseFacts) -> list[Line]:
 
 def as_markdown(facts: CaseFacts, step: AnyStep, policy_edition: str) -> str:
     """Who, how much, why, what is next and when: the current details of the Temporal UI."""
-    last = "\n".join(f"| {_time(line.at)} | {line.what} | {line.because} |" for line in tell(facts)[-12:])
+    last = "\n".join(f"| {_time(line.at)} | {_cell(line.what)} | {_cell(line.because)} |" for line in tell(facts)[-12:])
     return "\n".join(
         [
             f"**{facts.due}** owed by `{facts.invoice.customer_id}` on invoice `{facts.case.invoice_id}`",
@@ -175,6 +175,11 @@ def as_markdown(facts: CaseFacts, step: AnyStep, policy_edition: str) -> str:
 
 def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _cell(text: str) -> str:
+    """What a person wrote must not break the table it stands in."""
+    return " ".join(text.replace("|", "/").split())
 
 
 def _code(decline: object) -> str:
