@@ -47,6 +47,7 @@ class ChargeRequest(Record):
     ordinal: int
     key: str
     gateway: str
+    customer_id: str
     credential_id: str
     amount: Money
     now: UtcTime
@@ -120,7 +121,7 @@ class AccessRequest(Record):
     customer_id: str
     level: AccessLevel
     takes: tuple[str, ...]
-    because: str
+    due: Money
     now: UtcTime
 
 

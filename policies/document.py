@@ -152,6 +152,12 @@ class Closing(_Part):
     after: Duration
     outcome: CloseOutcome = CloseOutcome.WRITTEN_OFF
 
+    @model_validator(mode="after")
+    def _unpaid(self) -> Self:
+        if self.outcome not in (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED):
+            raise ValueError("a policy closes as written_off or cancelled; the rest comes from the source alone")
+        return self
+
 
 class Reinstatement(_Part):
     """Conditions in the merchant's own words, each a sentence that the suspension message quotes."""

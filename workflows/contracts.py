@@ -44,3 +44,10 @@ class CaseStatus(Record):
     step: AnyStep | None = None
     facts: CaseFacts | None = None
     timeline: tuple[Line, ...] = ()
+
+
+class ActionEnvelope(Record):
+    """How a person's action lies in the inbox: the case it is for, and the action."""
+
+    case: CaseRef
+    action: CaseAction

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, assert_never
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import (
@@ -31,33 +31,17 @@ with workflow.unsafe.imports_passed_through():
         Stale,
     )
     from policies import keys, record
-    from policies.document import PolicySnapshot
     from policies.events import (
-        ActionAnswer,
-        ActionRequired,
-        CaseAction,
-        CaseEvent,
-        CloseCase,
-        DisputeClosed,
-        DisputeOpened,
-        InvoiceVoided,
-        Pause,
-        PaymentFailed,
-        PaymentSucceeded,
         Resume,
-        SubscriptionCancelled,
-        UpdatePaymentMethod,
     )
     from policies.facts import (
         OPEN_OUTCOMES,
         AccessChange,
         AccessLevel,
         Attempt,
-        CaseFacts,
         Escalation,
         FraudFlag,
         Message,
-        Outcome,
         Refusal,
     )
     from policies.steps import (
@@ -73,25 +57,17 @@ with workflow.unsafe.imports_passed_through():
         Reinstate,
         Suspend,
     )
-    from policies.story import CaseState, as_markdown, state_of, summary_of, tell
+    from policies.story import CaseState, as_markdown, summary_of, tell
     from workflows import search_attributes, timing
-    from workflows.contracts import CaseStatus, DunningInput, DunningResult, Resumed
+    from workflows.case_handlers import CaseHandlers, recorded
+    from workflows.contracts import DunningInput, DunningResult, Resumed
 
 
 @workflow.defn
-class DunningWorkflow:
+class DunningWorkflow(CaseHandlers):
     @workflow.init
     def __init__(self, opening: DunningInput) -> None:
-        self._case = opening.case
-        resumed = opening.resumed
-        self._facts: CaseFacts | None = resumed.facts if resumed else None
-        self._policy: PolicySnapshot | None = resumed.policy if resumed else None
-        self._segment = resumed.segment if resumed else ""
-        self._early: list[CaseEvent | CaseAction] = list(opening.early_news)
-        self._step: AnyStep | None = None
-        self._trouble = ""
-        self._has_news = False
-        self._idle = False
+        super().__init__(opening)
         self._shown: dict[str, Any] = {}
 
     @workflow.run
@@ -133,143 +109,6 @@ class DunningWorkflow:
         except ActivityError as error:
             self._facts = record.with_trouble(self.facts, f"{step.kind} failed: {_reason(error)}", workflow.now())
 
-    # --- news: every handler takes one argument, records, and wakes the loop ------------------------------------------
-
-    @workflow.signal(description="The source reports a failed payment of this invoice")
-    def payment_failed(self, event: PaymentFailed) -> None:
-        self._tell(event)
-
-    @workflow.signal(description="The payment waits for the customer to confirm it")
-    def action_required(self, event: ActionRequired) -> None:
-        self._tell(event)
-
-    @workflow.signal(description="The invoice was paid, whoever collected it")
-    def payment_succeeded(self, event: PaymentSucceeded) -> None:
-        self._tell(event)
-
-    @workflow.signal(description="The invoice was voided")
-    def invoice_voided(self, event: InvoiceVoided) -> None:
-        self._tell(event)
-
-    @workflow.signal(description="The subscription was cancelled")
-    def subscription_cancelled(self, event: SubscriptionCancelled) -> None:
-        self._tell(event)
-
-    @workflow.signal(description="A dispute was opened: the case holds still")
-    def dispute_opened(self, event: DisputeOpened) -> None:
-        self._tell(event)
-
-    @workflow.signal(description="The dispute was decided")
-    def dispute_closed(self, event: DisputeClosed) -> None:
-        self._tell(event)
-
-    @workflow.signal(name="update_payment_method", description="The customer gave a new way to pay")
-    def update_payment_method_later(self, action: UpdatePaymentMethod) -> None:
-        self._tell(action)
-
-    @workflow.signal(name="pause", description="Hold the case; actor and reason are kept")
-    def pause_later(self, action: Pause) -> None:
-        self._tell(action)
-
-    @workflow.signal(name="resume", description="End a pause or a hold")
-    def resume_later(self, action: Resume) -> None:
-        self._tell(action)
-
-    @workflow.signal(name="close", description="Give the claim up: written_off or cancelled")
-    def close_later(self, action: CloseCase) -> None:
-        self._tell(action)
-
-    @workflow.update(description="The customer gave a new way to pay: charges at once and answers")
-    async def update_payment_method(self, action: UpdatePaymentMethod) -> ActionAnswer:
-        return await self._answer(action)
-
-    @workflow.update(description="Hold the case; actor and reason are kept")
-    async def pause(self, action: Pause) -> ActionAnswer:
-        return await self._answer(action)
-
-    @workflow.update(description="End a pause or a hold")
-    async def resume(self, action: Resume) -> ActionAnswer:
-        return await self._answer(action)
-
-    @workflow.update(description="Give the claim up: written_off or cancelled")
-    async def close(self, action: CloseCase) -> ActionAnswer:
-        return await self._answer(action)
-
-    @update_payment_method.validator
-    def _may_update_payment_method(self, action: UpdatePaymentMethod) -> None:
-        self._refuse_impossible(action)
-
-    @pause.validator
-    def _may_pause(self, action: Pause) -> None:
-        self._refuse_impossible(action)
-
-    @resume.validator
-    def _may_resume(self, action: Resume) -> None:
-        self._refuse_impossible(action)
-
-    @close.validator
-    def _may_close(self, action: CloseCase) -> None:
-        self._refuse_impossible(action)
-
-    @workflow.query(description="Facts, the next step and why")
-    def status(self) -> CaseStatus:
-        if self._facts is None or self._step is None:
-            state = CaseState.ON_HOLD if self._trouble else CaseState.OPENING
-            because = self._trouble or "the case is reading its invoice"
-            return CaseStatus(case=self._case, state=state.value, because=because, facts=self._facts)
-        return CaseStatus(
-            case=self._case,
-            state=state_of(self._facts, self._step).value,
-            because=self._step.because,
-            policy=self.policy.document.edition,
-            segment=self._segment,
-            next_step_at=None if isinstance(self._step, Hold) else self._step.at,
-            step=self._step,
-            facts=self._facts,
-            timeline=tuple(tell(self._facts)),
-        )
-
-    def _tell(self, news: CaseEvent | CaseAction) -> None:
-        if self._facts is None:
-            self._early.append(news)
-        else:
-            self._facts = _recorded(self._facts, news)
-        self._has_news = True
-        self._idle = False
-
-    async def _answer(self, action: CaseAction) -> ActionAnswer:
-        """Records, then waits a person's patience for the loop to have acted on it."""
-        self._tell(action)
-        try:
-            await workflow.wait_condition(
-                lambda: self._answer_to(action) is not None,
-                timeout=timing.PERSON_WAITS,
-                timeout_summary="a person waits",
-            )
-        except TimeoutError:
-            pass
-        return self._answer_to(action) or ActionAnswer(result="processing", because="accepted; still under way")
-
-    def _answer_to(self, action: CaseAction) -> ActionAnswer | None:
-        """None while the loop has not yet acted on it."""
-        facts = self._facts
-        if facts is None:
-            return None
-        attempt = next((a for a in facts.attempts if a.action_id == action.action_id), None)
-        if attempt and attempt.outcome is Outcome.SUCCEEDED:
-            return ActionAnswer(result="paid", because=f"{attempt.amount} was paid")
-        if attempt and attempt.outcome is Outcome.DECLINED and attempt.decline:
-            wanted = attempt.decline.customer_action.value
-            return ActionAnswer(result="refused", because=f"the new attempt was declined; what may help: {wanted}")
-        if self._step and (self._idle or isinstance(self._step, Close)) and not attempt:
-            return ActionAnswer(result="done", because=self._step.because)
-        return None
-
-    def _refuse_impossible(self, action: CaseAction) -> None:
-        reason = record.refusal_of(self._facts, action) if self._facts else None
-        if reason:
-            raise ApplicationError(reason, type="ActionRefused", non_retryable=True)
-
     # --- steps --------------------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
@@ -290,7 +129,7 @@ class DunningWorkflow:
             else:
                 self._policy, self._segment, self._facts = opened.policy, opened.segment, opened.facts
         for news in self._early:
-            self._facts = _recorded(self._facts, news)
+            self._facts = recorded(self._facts, news)
         self._early.clear()
 
     async def _wait_for_help(self, trouble: str) -> None:
@@ -345,6 +184,7 @@ class DunningWorkflow:
             ordinal=ordinal,
             key=keys.attempt_key(self._case, ordinal),
             gateway=self.facts.invoice.gateway,
+            customer_id=self.facts.invoice.customer_id,
             credential_id=step.credential_id,
             amount=step.amount,
             now=workflow.now(),
@@ -432,7 +272,7 @@ class DunningWorkflow:
             customer_id=self.facts.invoice.customer_id,
             level=level,
             takes=takes,
-            because=step.because,
+            due=self.facts.due,
             now=workflow.now(),
         )
         answer = await workflow.execute_activity_method(
@@ -468,7 +308,7 @@ class DunningWorkflow:
     async def _close(self, step: Close) -> DunningResult:
         """Stores outcome and timeline where they outlive the history, then lets every waiting person have an answer."""
         facts, now = self.facts, workflow.now()
-        ended = [fact.happened_at for fact in (*facts.payments, *facts.endings)]
+        ended = [p.happened_at for p in facts.payments] + [e.happened_at for e in facts.endings]
         request = CloseRequest(
             case=self._case,
             outcome=step.outcome,
@@ -494,16 +334,6 @@ class DunningWorkflow:
         )
 
     # --- shared -------------------------------------------------------------------------------------------------------
-
-    @property
-    def facts(self) -> CaseFacts:
-        assert self._facts is not None, "read before open_case answered"
-        return self._facts
-
-    @property
-    def policy(self) -> PolicySnapshot:
-        assert self._policy is not None, "read before open_case answered"
-        return self._policy
 
     def _add(self, field: str, fact: Any) -> None:
         self._facts = record.with_fact(self.facts, field, fact)
@@ -531,13 +361,6 @@ class DunningWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
         resumed = Resumed(facts=self.facts, policy=self.policy, segment=self._segment)
         workflow.continue_as_new(DunningInput(case=self._case, resumed=resumed))
-
-
-def _recorded(facts: CaseFacts, news: CaseEvent | CaseAction) -> CaseFacts:
-    now = workflow.now()
-    if isinstance(news, UpdatePaymentMethod | Pause | Resume | CloseCase):
-        return record.with_action(facts, news, now)
-    return record.with_event(facts, news, now)
 
 
 def _reason(error: ActivityError) -> str:

@@ -25,7 +25,7 @@ WORDS_WAITED_OUT = timedelta(hours=12)
 # What a person in front of a screen waits for an answer; later it is `processing` and the page keeps itself up to date.
 PERSON_WAITS = timedelta(seconds=8)
 
-# Under a local activity that keeps raising, Temporal would heartbeat the workflow task for ever: three tries, then hold.
+# A local activity that keeps raising would heartbeat its workflow task for ever: three tries, then hold.
 DECISION_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
 
 OUTSIDE_RETRY = RetryPolicy(

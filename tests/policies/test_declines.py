@@ -15,8 +15,8 @@ from policies.declines import (
 @pytest.mark.parametrize("category", Category)
 def test_every_category_has_a_treatment(category: Category) -> None:
     assert category in TREATMENTS, (
-        f"{category.value} is new. May it be tried again, by itself or only after the customer did something? What must "
-        "the customer do? Is the customer to blame, so that service may be limited? Add a row to TREATMENTS."
+        f"{category.value} is new. May it be tried again, by itself or only after the customer did something? What "
+        "must the customer do? Is the customer to blame, so that service may be limited? Add a row to TREATMENTS."
     )
 
 

@@ -43,7 +43,7 @@ def test_a_case_id_leads_back_to_its_case(case: CaseRef) -> None:
 
 @pytest.mark.parametrize("text", ["", "stripe/acct_1", "stripe/acct_1/in_1/more", "stripe//in_1", "a/b/c d"])
 def test_what_is_no_case_id_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no case id|String should match"):
+    with pytest.raises(ValueError, match=r"no case id|String should match"):
         CaseRef.from_case_id(text)
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from policies.local_time import within_hours
 
-# Both hemispheres, half-hour shifts, odd offsets, no daylight saving, a shift at midnight, and both sides of the date line.
-ZONES = """Europe/Berlin Europe/Lisbon America/New_York America/Los_Angeles America/St_Johns America/Santiago Asia/Beirut
-    Asia/Kolkata Australia/Lord_Howe Pacific/Auckland Pacific/Chatham Africa/Casablanca""".split()
+# Both hemispheres, half-hour shifts, odd offsets, no daylight saving, a shift at midnight, both sides of the date line.
+ZONES = """Europe/Berlin Europe/Lisbon America/New_York America/Los_Angeles America/St_Johns America/Santiago
+    Asia/Beirut Asia/Kolkata Australia/Lord_Howe Pacific/Auckland Pacific/Chatham Africa/Casablanca""".split()
 
 
 def transitions(zone: str) -> list[datetime]:

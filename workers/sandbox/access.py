@@ -3,12 +3,11 @@
 from typing import Any
 
 from aiohttp import web
-from asyncpg import Pool, Record
 
 from policies.base import Identifier, Request
 from policies.facts import AccessLevel
+from workers.sandbox.database import Database, DatabasePool, Record
 from workers.sandbox.http import Refused, body_of, id_in_path, now_of
-from workers.sandbox.invoices import Database
 
 GIVES_BACK = frozenset({AccessLevel.FULL, AccessLevel.NOTICE})
 
@@ -21,7 +20,7 @@ class ChangeRequest(Request):
 
 
 class Access:
-    def __init__(self, pool: Pool[Record]) -> None:
+    def __init__(self, pool: DatabasePool) -> None:
         self._pool = pool
 
     def routes(self) -> list[web.RouteDef]:

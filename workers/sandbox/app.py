@@ -5,11 +5,11 @@ from html import escape
 from pathlib import Path
 
 from aiohttp import web
-from asyncpg import Pool, Record
 
 from workers.sandbox.access import Access
 from workers.sandbox.billing import Billing
 from workers.sandbox.channels import Channels
+from workers.sandbox.database import DatabasePool
 from workers.sandbox.fraud import Fraud
 from workers.sandbox.gateway import Gateway
 from workers.sandbox.http import html, refusals_as_json
@@ -21,7 +21,7 @@ from workers.sandbox.world import World
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 
-def make_sandbox_app(pool: Pool[Record], outbox_dir: Path | None, webhook: WebhookTarget | None) -> web.Application:
+def make_sandbox_app(pool: DatabasePool, outbox_dir: Path | None, webhook: WebhookTarget | None) -> web.Application:
     """`outbox_dir`: messages are also written there as text files. `webhook`: where the world's events are sent.
 
     The tables are created when the application starts.
@@ -41,7 +41,7 @@ def make_sandbox_app(pool: Pool[Record], outbox_dir: Path | None, webhook: Webho
     return app
 
 
-async def create_tables(pool: Pool[Record]) -> None:
+async def create_tables(pool: DatabasePool) -> None:
     """Harmless to repeat, also by two processes at once: `if not exists` alone does not survive that race."""
     async with pool.acquire() as database, database.transaction():
         await database.execute("select pg_advisory_xact_lock(hashtextextended('sandbox schema', 0))")

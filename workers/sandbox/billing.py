@@ -4,16 +4,16 @@ from html import escape
 from typing import Any
 
 from aiohttp import web
-from asyncpg import Pool, Record
 
 from policies.money import Money
+from workers.sandbox.database import DatabasePool, Record
 from workers.sandbox.http import Refused, html, id_in_path
 from workers.sandbox.invoices import Invoice, read_invoice
 from workers.sandbox.pages import page
 
 
 class Billing:
-    def __init__(self, pool: Pool[Record]) -> None:
+    def __init__(self, pool: DatabasePool) -> None:
         self._pool = pool
 
     def routes(self) -> list[web.RouteDef]:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from aiohttp import web
-from asyncpg import Pool, Record
 from pydantic import Field
 
 from policies.base import Identifier, Request
+from workers.sandbox.database import Database, DatabasePool, Record
 from workers.sandbox.http import Line, Refused, Text, body_of, html, now_of
 from workers.sandbox.ids import new_id
-from workers.sandbox.invoices import Database
 from workers.sandbox.outbox_page import outbox_page
 
 CHANNELS = "email|sms|in_app"
@@ -34,7 +33,7 @@ class MessageRequest(Request):
 
 
 class Channels:
-    def __init__(self, pool: Pool[Record], outbox_dir: Path | None) -> None:
+    def __init__(self, pool: DatabasePool, outbox_dir: Path | None) -> None:
         self._pool = pool
         self._outbox_dir = outbox_dir
 

@@ -1,10 +1,10 @@
 """The fraud check: knows which cards look like card testing."""
 
 from aiohttp import web
-from asyncpg import Pool, Record
 
 from policies.base import Identifier, Request
 from policies.money import Currency
+from workers.sandbox.database import DatabasePool
 from workers.sandbox.http import AmountMinor, CardToken, Refused, body_of
 
 SIGNALS = ["velocity: 4 cards in one hour", "amount: unusual for this customer"]
@@ -18,7 +18,7 @@ class AssessmentRequest(Request):
 
 
 class Fraud:
-    def __init__(self, pool: Pool[Record]) -> None:
+    def __init__(self, pool: DatabasePool) -> None:
         self._pool = pool
 
     def routes(self) -> list[web.RouteDef]:

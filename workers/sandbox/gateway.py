@@ -10,15 +10,15 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from asyncpg import Pool, Record
 
 from policies.base import Identifier, Request, UtcTime
 from policies.facts import InvoiceStatus
 from policies.money import Currency
 from workers.sandbox.cards import Wire, answer_of, behaviour_of
+from workers.sandbox.database import Database, DatabasePool, Record
 from workers.sandbox.http import AmountMinor, CardToken, Refused, body_of, id_in_path, now_of
 from workers.sandbox.ids import new_id
-from workers.sandbox.invoices import OWED, Database, Invoice, mark_paid, read_invoice
+from workers.sandbox.invoices import OWED, Invoice, mark_paid, read_invoice
 
 
 class ChargeRequest(Request):
@@ -37,7 +37,7 @@ class OutageRequest(Request):
 
 
 class Gateway:
-    def __init__(self, pool: Pool[Record]) -> None:
+    def __init__(self, pool: DatabasePool) -> None:
         self._pool = pool
 
     def routes(self) -> list[web.RouteDef]:
@@ -165,7 +165,7 @@ async def _is_out(database: Database, now: datetime) -> bool:
     return bool(await database.fetchval(query, now))
 
 
-async def _row_of(database: Database | Pool[Record], key: str) -> Record | None:
+async def _row_of(database: Database | DatabasePool, key: str) -> Record | None:
     return await database.fetchrow("select * from charges where idempotency_key = $1", key)
 
 

@@ -1,15 +1,9 @@
 """The owner's invoice as it stands in the sandbox's table."""
 
-from typing import Any
-
-from asyncpg import Connection
-from asyncpg.pool import PoolConnectionProxy
-
 from policies.base import Record, UtcTime
 from policies.facts import InvoiceStatus
+from workers.sandbox.database import Database
 from workers.sandbox.http import Refused
-
-Database = Connection[Any] | PoolConnectionProxy[Any]
 
 OWED = frozenset({InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE})
 

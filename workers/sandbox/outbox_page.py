@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
-from asyncpg import Record
-
+from workers.sandbox.database import Record
 from workers.sandbox.pages import page
 
 _ADDRESS = re.compile(r"(https?://[^\s<>\"']+)")

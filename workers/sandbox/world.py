@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import aiohttp
 from aiohttp import web
-from asyncpg import Pool, Record
 from pydantic import AfterValidator, Field, ValidationError
 
 from policies.base import Identifier, Request, UtcTime
@@ -19,10 +18,11 @@ from policies.facts import InvoiceStatus
 from policies.money import Currency
 from workers.sandbox import stripe_events as events
 from workers.sandbox.cards import behaviour_of
+from workers.sandbox.database import Database, DatabasePool, Record
 from workers.sandbox.gateway import ChargeRequest, record_charge
 from workers.sandbox.http import AmountMinor, CardToken, Refused, body_of, id_in_path, now_of
 from workers.sandbox.ids import new_id
-from workers.sandbox.invoices import OWED, Database, Invoice, add_invoice, mark_paid, read_invoice
+from workers.sandbox.invoices import OWED, Invoice, add_invoice, mark_paid, read_invoice
 from workers.sandbox.stories import STORIES, Story
 from workers.sandbox.webhooks import WebhookTarget, deliver
 
@@ -66,7 +66,7 @@ Change = Callable[[Database, Invoice, datetime], Awaitable[events.Event]]
 
 
 class World:
-    def __init__(self, pool: Pool[Record], webhook: WebhookTarget | None) -> None:
+    def __init__(self, pool: DatabasePool, webhook: WebhookTarget | None) -> None:
         self._pool = pool
         self._webhook = webhook
         self._session: aiohttp.ClientSession | None = None

@@ -1,0 +1,62 @@
+"""A case's first and last act: read the truth and choose the policy; store how it ended.
+
+Repeating either is safe: rows are written once per case and reopen number.
+"""
+
+from collections.abc import Sequence
+
+from temporalio import activity
+
+from activities.adapters import Adapters
+from activities.contracts import CaseActivities, CloseRequest, Opened, OpenRequest
+from activities.store.cases import Task
+from activities.store.store import Store
+from policies.choose import Subject, choose_policy
+from policies.document import PolicyDocument, PolicySnapshot
+from policies.facts import CaseFacts
+from policies.keys import task_key
+from policies.record import with_invoice
+
+
+class Casework(CaseActivities):
+    def __init__(self, store: Store, adapters: Adapters, policies: Sequence[PolicyDocument]) -> None:
+        self._store = store
+        self._adapters = adapters
+        self._policies = policies
+
+    @activity.defn
+    async def open_case(self, request: OpenRequest) -> Opened:
+        """Reads invoice, customer and last decline; the attempts others made go into the ledger."""
+        case = request.case
+        invoice = await self._adapters.owner_of(case.source, case.account).invoice_now(case.invoice_id, request.now)
+        customer = await self._store.customers.get(case.source, case.account, invoice.customer_id)
+        document = choose_policy(self._policies, Subject(segment=customer.segment))
+        for seen in invoice.attempts:
+            await self._store.attempts.record_seen(case, seen)
+        facts = CaseFacts(
+            case=case,
+            opened_at=request.now,
+            # A source's clock that runs ahead must not push the timeline into the future.
+            failed_at=min(invoice.failed_at or request.now, request.now),
+            invoice=invoice,
+        )
+        facts = with_invoice(facts, invoice, request.now)
+        opened = Opened(facts=facts, policy=PolicySnapshot.of(document), segment=customer.segment)
+        await self._store.cases.opened(opened)
+        return opened
+
+    @activity.defn
+    async def close_case(self, request: CloseRequest) -> None:
+        """Outcome and timeline outlive the history; money that may still be moving becomes a person's task."""
+        await self._store.cases.closed(request)
+        if request.unsettled:
+            await self._store.cases.add_task(
+                Task(
+                    key=task_key(request.case, 0),
+                    case_id=request.case.case_id,
+                    kind="unsettled_attempt",
+                    assignee="ops",
+                    summary="closed while an attempt had no clear answer; check the gateway for a second payment",
+                    created_at=request.now,
+                )
+            )

@@ -1,0 +1,147 @@
+"""What outlives a case's history: who it was about, how it ended, its timeline, and what a person must look at."""
+
+from datetime import datetime
+from typing import Any
+
+from activities.contracts import CloseRequest, Opened
+from activities.store.database import Pool, queries
+from policies.base import Record, UtcTime
+from policies.events import CloseOutcome
+from policies.facts import InvoiceStatus
+from policies.keys import CaseRef
+
+
+class CaseRow(Record):
+    """`outcome` None: the case runs."""
+
+    case_id: str
+    reopen: int
+    source: str
+    account: str
+    invoice_id: str
+    customer_id: str
+    segment: str
+    policy: str
+    gateway: str
+    amount_minor: int
+    currency: str
+    category: str
+    opened_at: UtcTime
+    closed_at: UtcTime | None = None
+    outcome: CloseOutcome | None = None
+    because: str | None = None
+    closing_fact_at: UtcTime | None = None
+    attempts: int | None = None
+    messages: int | None = None
+    timeline: list[dict[str, Any]] | None = None
+
+
+class RememberedInvoice(Record):
+    status: InvoiceStatus
+    happened_at: UtcTime
+
+
+class Task(Record):
+    key: str
+    case_id: str
+    kind: str
+    assignee: str
+    summary: str
+    created_at: UtcTime
+
+
+class Cases:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._queries = queries("cases")
+
+    async def opened(self, opened: Opened) -> None:
+        facts, case = opened.facts, opened.facts.case
+        async with self._pool.acquire() as connection:
+            await self._queries.opened(
+                connection,
+                case_id=case.case_id,
+                reopen=case.reopen,
+                source=case.source,
+                account=case.account,
+                invoice_id=case.invoice_id,
+                customer_id=facts.invoice.customer_id,
+                subscription_id=facts.invoice.subscription_id,
+                segment=opened.segment,
+                policy=opened.policy.document.edition,
+                policy_sha256=opened.policy.sha256,
+                gateway=facts.invoice.gateway,
+                amount_minor=facts.due.amount_minor,
+                currency=facts.due.currency,
+                category=facts.category.value,
+                opened_at=facts.opened_at,
+            )
+
+    async def closed(self, request: CloseRequest) -> None:
+        async with self._pool.acquire() as connection:
+            await self._queries.closed(
+                connection,
+                case_id=request.case.case_id,
+                reopen=request.case.reopen,
+                closed_at=request.now,
+                outcome=request.outcome.value,
+                because=request.because,
+                closing_fact_at=request.happened_at,
+                attempts=request.attempts,
+                messages=request.messages,
+                timeline=[line.model_dump(mode="json") for line in request.timeline],
+            )
+
+    async def latest(self, case_id: str) -> CaseRow | None:
+        async with self._pool.acquire() as connection:
+            row = await self._queries.latest(connection, case_id=case_id)
+        return CaseRow.model_validate(dict(row)) if row else None
+
+    async def newest(self, count: int = 200) -> list[CaseRow]:
+        async with self._pool.acquire() as connection:
+            rows = await self._queries.newest(connection, count=count)
+        return [CaseRow.model_validate(dict(row)) for row in rows]
+
+    async def open_invoices_of_subscription(self, source: str, account: str, subscription_id: str) -> list[str]:
+        async with self._pool.acquire() as connection:
+            rows = await self._queries.open_invoices_of_subscription(
+                connection, source=source, account=account, subscription_id=subscription_id
+            )
+        return [row["invoice_id"] for row in rows]
+
+    async def open_cases_of_customer(self, source: str, account: str, customer_id: str) -> int:
+        async with self._pool.acquire() as connection:
+            return int(
+                await self._queries.open_cases_of_customer(
+                    connection, source=source, account=account, customer_id=customer_id
+                )
+            )
+
+    async def remember_invoice(self, case: CaseRef, status: InvoiceStatus, happened_at: datetime) -> None:
+        """The newest word of the source wins, in whatever order the words arrive."""
+        async with self._pool.acquire() as connection:
+            await self._queries.remember_invoice(
+                connection,
+                source=case.source,
+                account=case.account,
+                invoice_id=case.invoice_id,
+                status=status.value,
+                happened_at=happened_at,
+            )
+
+    async def remembered_invoice(self, case: CaseRef) -> RememberedInvoice | None:
+        async with self._pool.acquire() as connection:
+            row = await self._queries.remembered_invoice(
+                connection, source=case.source, account=case.account, invoice_id=case.invoice_id
+            )
+        return RememberedInvoice.model_validate(dict(row)) if row else None
+
+    async def add_task(self, task: Task) -> None:
+        """Adding a task twice is adding it once."""
+        async with self._pool.acquire() as connection:
+            await self._queries.add_task(connection, **task.model_dump())
+
+    async def open_tasks(self, count: int = 200) -> list[Task]:
+        async with self._pool.acquire() as connection:
+            rows = await self._queries.open_tasks(connection, count=count)
+        return [Task.model_validate(dict(row)) for row in rows]

@@ -1,0 +1,90 @@
+"""Connection pool, queries and migrations. Several processes may migrate at once: exactly one applies each file."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aiosql
+import asyncpg
+
+HERE = Path(__file__).parent
+MIGRATIONS = HERE / "migrations"
+MIGRATION_LOCK = 5_270_011
+
+Pool = asyncpg.Pool
+"""A pool of connections; rows are asyncpg records."""
+
+
+class MigrationChanged(Exception):
+    """A migration that was applied has been edited: write a new one instead."""
+
+
+@cache
+def queries(name: str) -> Any:
+    """The named queries of `queries/<name>.sql`, as coroutines that take a connection and keyword arguments."""
+    return aiosql.from_path(HERE / "queries" / f"{name}.sql", "asyncpg")
+
+
+async def make_pool(dsn: str, size: int = 10) -> Pool:
+    """Connects lazily, so that a process starts while the database is still down."""
+    return await asyncpg.create_pool(dsn, min_size=0, max_size=size, init=_speak_json, command_timeout=30)
+
+
+async def _speak_json(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+
+
+async def migrate(pool: Pool) -> list[str]:
+    """Applies what is missing, in order; returns the names applied. Raises MigrationChanged."""
+    async with pool.acquire() as connection:
+        await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
+        try:
+            applied = await _apply_missing(connection)
+            await _ensure_partitions(connection, datetime.now(UTC))
+        finally:
+            await connection.execute("select pg_advisory_unlock($1)", MIGRATION_LOCK)
+    return applied
+
+
+async def pending_migrations(pool: Pool) -> list[str]:
+    async with pool.acquire() as connection:
+        known = await _known(connection)
+    return [path.name for path in sorted(MIGRATIONS.glob("*.sql")) if path.name not in known]
+
+
+async def _apply_missing(connection: Any) -> list[str]:
+    await connection.execute(
+        "create table if not exists migrations (name text primary key, sha256 text not null, at timestamptz not null)"
+    )
+    known, applied = await _known(connection), []
+    for path in sorted(MIGRATIONS.glob("*.sql")):
+        text = path.read_text()
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if known.get(path.name, digest) != digest:
+            raise MigrationChanged(f"{path.name} was edited after it was applied; add a new migration instead")
+        if path.name not in known:
+            async with connection.transaction():
+                await connection.execute(text)
+                await connection.execute("insert into migrations values ($1, $2, now())", path.name, digest)
+            applied.append(path.name)
+    return applied
+
+
+async def _known(connection: Any) -> dict[str, str]:
+    if await connection.fetchval("select to_regclass('migrations')") is None:
+        return {}
+    return {row["name"]: row["sha256"] for row in await connection.fetch("select name, sha256 from migrations")}
+
+
+async def _ensure_partitions(connection: Any, now: datetime) -> None:
+    """A partition of bodies for this month and the next two; the default one catches what nobody foresaw."""
+    for ahead in range(3):
+        month = now.year * 12 + now.month - 1 + ahead
+        begin, end = (datetime(m // 12, m % 12 + 1, 1, tzinfo=UTC) for m in (month, month + 1))
+        await connection.execute(
+            f"create table if not exists inbox_bodies_{begin:%Y_%m} partition of inbox_bodies "
+            f"for values from ('{begin.isoformat()}') to ('{end.isoformat()}')"
+        )

@@ -1,0 +1,29 @@
+-- name: lock_credential(credential)$
+select pg_advisory_xact_lock(hashtextextended(:credential, 0));
+
+-- name: of_credential(source, account, credential_id, since)
+select a.key, a.actor, a.at, a.amount_minor, a.currency, r.outcome, r.category
+from attempts a
+left join lateral (
+    select outcome, category from attempt_results where key = a.key order by id desc limit 1
+) r on true
+where a.source = :source and a.account = :account and a.credential_id = :credential_id and a.at > :since
+order by a.at;
+
+-- name: by_key(key)^
+select a.key, a.at, a.reserved_at, r.outcome, r.decline
+from attempts a
+left join lateral (
+    select outcome, decline from attempt_results where key = a.key order by id desc limit 1
+) r on true
+where a.key = :key;
+
+-- name: reserve(key, source, account, case_id, credential_id, actor, amount_minor, currency, at, reserved_at)!
+insert into attempts (key, source, account, case_id, credential_id, actor, amount_minor, currency, at, reserved_at)
+values (:key, :source, :account, :case_id, :credential_id, :actor, :amount_minor, :currency, :at, :reserved_at)
+on conflict (key) do nothing;
+
+-- name: add_result(key, outcome, category, decline, reference, at)!
+insert into attempt_results (key, outcome, category, decline, reference, at)
+values (:key, :outcome, :category, :decline, :reference, :at)
+on conflict (key) where outcome in ('succeeded', 'declined', 'not_accepted') do nothing;

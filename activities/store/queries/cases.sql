@@ -1,0 +1,45 @@
+-- name: opened(case_id, reopen, source, account, invoice_id, customer_id, subscription_id, segment, policy, policy_sha256, gateway, amount_minor, currency, category, opened_at)!
+insert into cases (case_id, reopen, source, account, invoice_id, customer_id, subscription_id, segment, policy,
+    policy_sha256, gateway, amount_minor, currency, category, opened_at)
+values (:case_id, :reopen, :source, :account, :invoice_id, :customer_id, :subscription_id, :segment, :policy,
+    :policy_sha256, :gateway, :amount_minor, :currency, :category, :opened_at)
+on conflict (case_id, reopen) do nothing;
+
+-- name: closed(case_id, reopen, closed_at, outcome, because, closing_fact_at, attempts, messages, timeline)!
+update cases
+set closed_at = :closed_at, outcome = :outcome, because = :because, closing_fact_at = :closing_fact_at,
+    attempts = :attempts, messages = :messages, timeline = :timeline
+where case_id = :case_id and reopen = :reopen;
+
+-- name: latest(case_id)^
+select * from cases where case_id = :case_id order by reopen desc limit 1;
+
+-- name: newest(count)
+select * from cases order by opened_at desc limit :count;
+
+-- name: open_invoices_of_subscription(source, account, subscription_id)
+select invoice_id from cases
+where source = :source and account = :account and subscription_id = :subscription_id and outcome is null;
+
+-- name: open_cases_of_customer(source, account, customer_id)$
+select count(*) from cases
+where source = :source and account = :account and customer_id = :customer_id and outcome is null;
+
+-- name: remember_invoice(source, account, invoice_id, status, happened_at)!
+insert into invoices as i (source, account, invoice_id, status, happened_at)
+values (:source, :account, :invoice_id, :status, :happened_at)
+on conflict (source, account, invoice_id) do update
+    set status = excluded.status, happened_at = excluded.happened_at
+    where excluded.happened_at >= i.happened_at;
+
+-- name: remembered_invoice(source, account, invoice_id)^
+select status, happened_at from invoices
+where source = :source and account = :account and invoice_id = :invoice_id;
+
+-- name: add_task(key, case_id, kind, assignee, summary, created_at)!
+insert into tasks (key, case_id, kind, assignee, summary, created_at)
+values (:key, :case_id, :kind, :assignee, :summary, :created_at)
+on conflict (key) do nothing;
+
+-- name: open_tasks(count)
+select * from tasks where done_at is null order by created_at desc limit :count;

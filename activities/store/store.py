@@ -1,0 +1,18 @@
+"""All of the store in one hand."""
+
+from activities.store.attempts import AttemptLedger
+from activities.store.cases import Cases
+from activities.store.customers import Customers
+from activities.store.database import Pool
+from activities.store.inbox import Inbox
+from activities.store.messages import ContactLedger
+
+
+class Store:
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.inbox = Inbox(pool)
+        self.cases = Cases(pool)
+        self.customers = Customers(pool)
+        self.attempts = AttemptLedger(pool)
+        self.messages = ContactLedger(pool)

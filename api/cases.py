@@ -1,0 +1,123 @@
+"""Cases as JSON, and what people do to them: first an inbox row, then an Update with that row's id.
+
+The answer is the case's own; when it takes longer than a person waits, or Temporal is down, it is 202 `processing` and
+the relay delivers the row.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.errors import answer, first_complaint, refuse
+from api.parts import ACTOR, PARTS, ApiParts
+from api.telemetry import current_traceparent
+from policies.events import ActionAnswer, CaseAction, IgnoredBecause
+from policies.keys import CaseRef
+from workflows.contracts import ActionEnvelope, CaseStatus
+from workflows.dunning import DunningWorkflow
+
+ACTIONS_SOURCE = "recoup"
+UPDATE_PATIENCE = timedelta(seconds=12)
+QUERY_PATIENCE = timedelta(seconds=5)
+HELD_FOR = timedelta(seconds=20)
+"""While the API delivers the row itself the relay leaves it alone; longer than UPDATE_PATIENCE."""
+
+_ACTION: TypeAdapter[CaseAction] = TypeAdapter(CaseAction)
+_OPS_KINDS = frozenset({"pause", "resume", "close"})
+
+
+async def list_cases(request: web.Request) -> web.Response:
+    rows = await request.app[PARTS].store.cases.newest()
+    return answer(200, {"cases": [row.model_dump(mode="json", exclude={"timeline"}) for row in rows]})
+
+
+async def list_tasks(request: web.Request) -> web.Response:
+    tasks = await request.app[PARTS].store.cases.open_tasks()
+    return answer(200, {"tasks": [task.model_dump(mode="json") for task in tasks]})
+
+
+async def get_case(request: web.Request) -> web.Response:
+    """The running case's own status; of a closed one, what the closing step stored."""
+    parts, case = request.app[PARTS], _case(request)
+    row = await parts.store.cases.latest(case.case_id)
+    if row and row.outcome:
+        return answer(200, row)
+    status = await _live_status(parts, case)
+    return answer(200, status) if status else refuse(404, "unknown_case", f"no case {case.case_id}")
+
+
+async def act_on_case(request: web.Request) -> web.Response:
+    case, kind = _case(request), request.match_info["kind"]
+    try:
+        action = _ACTION.validate_python(await _action_body(request, kind), strict=False)
+    except ValidationError as error:
+        return refuse(400, "invalid", first_complaint(error))
+    parts = request.app[PARTS]
+    envelope = ActionEnvelope(case=case, action=action)
+    stored = await parts.store.inbox.receive(
+        ACTIONS_SOURCE,
+        case.account,
+        f"{case.case_id}#{action.action_id}",
+        {},
+        envelope.model_dump_json().encode(),
+        datetime.now(UTC),
+        current_traceparent(request.headers),
+        held_for=HELD_FOR,
+    )
+    return await _deliver(parts, case, action, stored.id)
+
+
+async def _action_body(request: web.Request, kind: str) -> dict[str, Any]:
+    """The body plus what the address and the token say; a body cannot name another actor."""
+    body = TypeAdapter(dict[str, Any]).validate_json(await request.read())
+    if kind in _OPS_KINDS:
+        body["actor"] = request[ACTOR]
+    return {**body, "kind": kind}
+
+
+async def _deliver(parts: ApiParts, case: CaseRef, action: CaseAction, row_id: str) -> web.Response:
+    handle = parts.temporal.get_workflow_handle_for(DunningWorkflow.run, case.workflow_id)
+    inbox, now = parts.store.inbox, datetime.now(UTC)
+    try:
+        said = await handle.execute_update(
+            action.kind, action, id=row_id, result_type=ActionAnswer, rpc_timeout=UPDATE_PATIENCE
+        )
+    except WorkflowUpdateFailedError as error:
+        reason = str(error.cause)
+        await inbox.finish(row_id, "ignored", now, IgnoredBecause.SUPERSEDED.value, reason, case.case_id)
+        return refuse(409, "cannot_happen_now", reason)
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        return _later(parts)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            return _later(parts)
+        await inbox.finish(row_id, "ignored", now, IgnoredBecause.LATE.value, "no open case", case.case_id)
+        return refuse(404, "no_open_case", f"case {case.case_id} is not open")
+    await inbox.finish(row_id, "delivered", now, case_id=case.case_id)
+    return answer(202 if said.result == "processing" else 200, said)
+
+
+def _later(parts: ApiParts) -> web.Response:
+    parts.waker.wake()
+    return answer(
+        202, ActionAnswer(result="processing", because="accepted and stored; it is delivered as soon as possible")
+    )
+
+
+async def _live_status(parts: ApiParts, case: CaseRef) -> CaseStatus | None:
+    handle = parts.temporal.get_workflow_handle_for(DunningWorkflow.run, case.workflow_id)
+    try:
+        return await handle.query(DunningWorkflow.status, rpc_timeout=QUERY_PATIENCE)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+
+
+def _case(request: web.Request) -> CaseRef:
+    info = request.match_info
+    return CaseRef(source=info["source"], account=info["account"], invoice_id=info["invoice_id"])

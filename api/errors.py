@@ -1,0 +1,66 @@
+"""Every error as JSON: one sentence that says what was wrong and what to do. Never a stack trace, never a secret."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+from temporalio.service import RPCError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+DATABASE_DOWN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+RETRY_AFTER_SECONDS = "5"
+
+log = logging.getLogger(__name__)
+
+
+def answer(status: int, body: BaseModel | dict[str, object], headers: dict[str, str] | None = None) -> web.Response:
+    text = body.model_dump_json() if isinstance(body, BaseModel) else None
+    if text is not None:
+        return web.Response(text=text, status=status, content_type="application/json", headers=headers)
+    return web.json_response(body, status=status, headers=headers)
+
+
+def refuse(status: int, error: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:
+    """`error` is a stable word for programs, `detail` a sentence for people."""
+    return answer(status, {"error": error, "detail": detail}, headers)
+
+
+def first_complaint(error: ValidationError) -> str:
+    """Field and reason of the first thing that is wrong; values are not repeated, they may be personal."""
+    found = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in found["loc"])
+    return f"{where}: {found['msg']}" if where else found["msg"]
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        return refuse(413, "too_large", f"the body is larger than {request.client_max_size} bytes")
+    except web.HTTPException as error:
+        return refuse(
+            error.status, error.reason.lower().replace(" ", "_"), f"{request.method} {request.path}: {error.reason}"
+        )
+    except ValidationError as error:
+        return refuse(400, "invalid", first_complaint(error))
+    except DATABASE_DOWN as error:
+        log.error("the database did not answer: %s", type(error).__name__)
+        return refuse(
+            503, "unavailable", "the database cannot be reached; send it again", {"Retry-After": RETRY_AFTER_SECONDS}
+        )
+    except RPCError as error:
+        log.error("Temporal did not answer: %s", error.status.name)
+        return refuse(503, "unavailable", "Temporal cannot be reached; try again", {"Retry-After": RETRY_AFTER_SECONDS})
+    except Exception:
+        log.exception("unexpected error at %s", request.match_info.route)
+        return refuse(500, "internal", "something unexpected went wrong here; it was logged")

@@ -1,0 +1,28 @@
+"""What the API is built from. Made in `workers/wiring.py`, kept under one key of the application."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from temporalio.client import Client
+
+from activities.sources.contract import Speaker
+from activities.store.store import Store
+from api.wake import RelayWaker
+
+
+@dataclass(frozen=True)
+class ApiParts:
+    """`webhook_secrets` by "source/account", newest first; `tokens` maps a bearer token to the actor it stands for."""
+
+    store: Store
+    temporal: Client
+    speakers: Mapping[str, Speaker]
+    webhook_secrets: Mapping[str, Sequence[str]]
+    tokens: Mapping[str, str]
+    waker: RelayWaker
+    max_body_bytes: int = field(default=1_000_000)
+
+
+PARTS = web.AppKey("parts", ApiParts)
+ACTOR = web.RequestKey("actor", str)

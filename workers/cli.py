@@ -1,0 +1,155 @@
+"""The command line. Imports what a command needs when it runs, so that `--help` answers at once."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="recoup",
+    help="Recovers failed recurring payments: one durable Temporal workflow per failed invoice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataFolder = Annotated[Path | None, typer.Option("--data", help="Where all state lives; default: your data directory.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Port = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Default: last time's, else the usual, else a free one.")
+]
+
+
+@app.command()
+def up(
+    data: DataFolder = None,
+    api_port: Port = None,
+    sandbox_port: Port = None,
+    temporal_port: Port = None,
+    temporal_ui_port: Port = None,
+) -> None:
+    """Start the whole system on embedded defaults; Ctrl-C stops it, the state stays."""
+    from workers.up import run_up
+
+    ports = {"api": api_port, "sandbox": sandbox_port, "temporal": temporal_port, "temporal_ui": temporal_ui_port}
+    _run(run_up(data or _default_folder(), ports))
+
+
+@app.command()
+def api() -> None:
+    """Start the HTTP API against external services (settings: RECOUP_...)."""
+    from workers.servers import run_api
+
+    _serve("api", run_api)
+
+
+@app.command()
+def worker() -> None:
+    """Start a worker: workflows, activities and a relay (settings: RECOUP_...)."""
+    from workers.worker import run_worker
+
+    _serve("worker", run_worker)
+
+
+@app.command()
+def sandbox() -> None:
+    """Start the sandbox: a stand-in for billing, gateway, channels and access."""
+    from workers.servers import run_sandbox
+
+    _serve("sandbox", run_sandbox)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is reachable and what is misconfigured; exit code 1 when something has failed."""
+    import json
+
+    from workers.doctor import examine
+
+    findings = _run(_examined(examine))
+    if as_json:
+        typer.echo(json.dumps([finding.model_dump() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            way_out = f"\n           -> {finding.way_out}" if finding.way_out else ""
+            typer.echo(f"{finding.status:<8} {finding.what:<18} {finding.says}{way_out}")
+    raise typer.Exit(1 if any(finding.status == "failed" for finding in findings) else 0)
+
+
+@app.command()
+def demo(
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the facts as JSON to this file.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end, until Ctrl-C.")] = False,
+    data: Annotated[Path | None, typer.Option("--data", help="Default: a new temporary folder.")] = None,
+    stories: Annotated[
+        list[str] | None, typer.Option("--story", help="Only these; may be given more than once.")
+    ] = None,
+) -> None:
+    """Walk failed invoices through their weeks, with time skipping; exit code 0 when all end as their story says."""
+    from workers.demo.run import run_demo
+
+    raise typer.Exit(_run(run_demo(json_file, keep, data, stories or [])))
+
+
+async def _examined(examine: Any) -> Any:
+    from workers.temporal import leave
+
+    try:
+        return await examine(_settings())
+    finally:
+        await leave()
+
+
+def _serve(name: str, serve: Any) -> None:
+    settings = _settings()
+    logging.basicConfig(level=settings.log_level, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
+    _run(serve(settings))
+
+
+def _settings() -> Any:
+    """Exits with 2 and one sentence per wrong setting."""
+    from pydantic import ValidationError
+
+    from workers.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        for wrong in error.errors(include_input=False):
+            name = "RECOUP_" + "__".join(str(part) for part in wrong["loc"]).upper()
+            typer.echo(f"recoup: {name}: {wrong['msg']}", err=True)
+    except Exception as error:
+        # pydantic-settings raises its own error when a variable that should hold JSON does not.
+        typer.echo(f"recoup: {error}: {error.__cause__ or ''}", err=True)
+    raise typer.Exit(2)
+
+
+def _run(what: Any) -> Any:
+    """Known mistakes end in one sentence and exit code 2, Ctrl-C in 130."""
+    from policies.load import PolicyError
+    from workers.embedded.ports import PortTaken
+    from workers.embedded.stack import FolderInUse
+    from workers.embedded.temporal_server import NoTemporalBinary
+    from workers.servers import SandboxNotSetUp
+
+    try:
+        return asyncio.run(what)
+    except (PolicyError, PortTaken, FolderInUse, NoTemporalBinary, SandboxNotSetUp) as error:
+        typer.echo(f"recoup: {error}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _default_folder() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("recoup"))
+
+
+def main() -> None:
+    app()
+    sys.exit(0)

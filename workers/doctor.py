@@ -1,0 +1,111 @@
+"""`recoup doctor`: what is reachable, what is misconfigured, and what to do about it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import aiohttp
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.store.database import make_pool, pending_migrations
+from api.errors import DATABASE_DOWN
+from policies.base import Record
+from policies.load import PolicyError
+from workers.settings import Settings
+from workers.temporal import connect, missing_search_attributes, retention_of
+from workers.wiring import read_policies
+
+PATIENCE = aiohttp.ClientTimeout(total=3)
+
+
+class Finding(Record):
+    """`way_out` is empty when all is well."""
+
+    what: str
+    status: Literal["ok", "warning", "failed"]
+    says: str
+    way_out: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [
+        _policies,
+        _secrets,
+        _database,
+        _temporal,
+        _sandbox,
+    ]
+    return [finding for check in checks for finding in await check(settings)]
+
+
+async def _policies(settings: Settings) -> list[Finding]:
+    try:
+        documents = read_policies(settings.policies)
+    except (PolicyError, OSError) as error:
+        return [Finding(what="policies", status="failed", says=str(error), way_out="mend the file named")]
+    return [Finding(what="policies", status="ok", says=", ".join(d.edition for d in documents))]
+
+
+async def _secrets(settings: Settings) -> list[Finding]:
+    found = []
+    if not settings.webhook_secrets:
+        way_out = 'set RECOUP_WEBHOOK_SECRETS, such as {"stripe/default": ["whsec_..."]}'
+        found.append(Finding(what="webhooks", status="warning", says="no source can send", way_out=way_out))
+    if not settings.api_tokens:
+        way_out = 'set RECOUP_API_TOKENS, such as {"alice": "<24 random bytes in hex>"}'
+        found.append(Finding(what="api tokens", status="warning", says="nobody can call the API", way_out=way_out))
+    accounts = ", ".join(sorted(settings.webhook_secrets))
+    return found or [Finding(what="secrets", status="ok", says=f"webhooks for {accounts}")]
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    pool = await make_pool(settings.database_url.get_secret_value(), 1)
+    try:
+        version = await pool.fetchval("show server_version_num")
+        missing = await pending_migrations(pool)
+    except DATABASE_DOWN as error:
+        way_out = "start PostgreSQL or mend RECOUP_DATABASE_URL"
+        return [Finding(what="database", status="failed", says=f"no answer: {type(error).__name__}", way_out=way_out)]
+    except Exception as error:
+        way_out = "mend user, password or database in RECOUP_DATABASE_URL"
+        return [Finding(what="database", status="failed", says=str(error), way_out=way_out)]
+    finally:
+        await pool.close()
+    if int(version) < 150000:
+        way_out = "PostgreSQL 15 or newer is needed"
+        return [Finding(what="database", status="failed", says=f"server version {version}", way_out=way_out)]
+    if missing:
+        way_out = "start `recoup worker` or `recoup api` once: they apply what is missing"
+        return [Finding(what="database", status="warning", says=f"not applied: {', '.join(missing)}", way_out=way_out)]
+    return [Finding(what="database", status="ok", says=f"PostgreSQL {int(version) // 10000}, schema is current")]
+
+
+async def _temporal(settings: Settings) -> list[Finding]:
+    try:
+        client = await connect(settings)
+        return [Finding(what="temporal", status="ok", says=settings.temporal_address), *await _namespace(client)]
+    except (RuntimeError, RPCError) as error:
+        says = f"{settings.temporal_address}: {str(error)[:120]}"
+        way_out = "start Temporal or mend RECOUP_TEMPORAL_ADDRESS and RECOUP_TEMPORAL_NAMESPACE"
+        return [Finding(what="temporal", status="failed", says=says, way_out=way_out)]
+
+
+async def _namespace(client: Client) -> list[Finding]:
+    missing, kept = await missing_search_attributes(client), await retention_of(client)
+    if missing:
+        way_out = "start `recoup worker` once, or ask who administers Temporal to add them"
+        return [Finding(what="search attributes", status="warning", says=", ".join(missing), way_out=way_out)]
+    return [Finding(what="namespace", status="ok", says=f"search attributes are there, retention {kept.days} days")]
+
+
+async def _sandbox(settings: Settings) -> list[Finding]:
+    if "sandbox" not in settings.owners.values():
+        return []
+    try:
+        async with aiohttp.ClientSession(timeout=PATIENCE) as session, session.get(settings.sandbox_url) as response:
+            response.raise_for_status()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        says, way_out = f"no answer: {type(error).__name__}", "start `recoup sandbox` or mend RECOUP_SANDBOX_URL"
+        return [Finding(what="sandbox", status="failed", says=says, way_out=way_out)]
+    says = "invoices and gateway are the sandbox; no real money moves"
+    return [Finding(what="sandbox", status="ok", says=says)]

@@ -1,0 +1,89 @@
+"""`recoup api` and `recoup sandbox`: HTTP servers that run until SIGTERM or SIGINT."""
+
+import asyncio
+import logging
+
+from aiohttp import web
+
+from activities.store.database import Pool, make_pool, migrate
+from api.app import make_app
+from api.errors import DATABASE_DOWN
+from api.parts import ApiParts
+from api.wake import RelayWaker
+from workers.sandbox.app import make_sandbox_app
+from workers.sandbox.webhooks import WebhookTarget
+from workers.settings import Settings
+from workers.shutdown import stop_on_signals
+from workers.telemetry import telemetry
+from workers.temporal import connect
+from workers.wiring import SPEAKERS, wired
+
+log = logging.getLogger(__name__)
+
+
+class SandboxNotSetUp(Exception):
+    """A setting that the sandbox needs is missing."""
+
+
+async def run_api(settings: Settings) -> None:
+    stop = stop_on_signals()
+    with telemetry(settings, "api") as interceptors:
+        async with wired(settings) as wiring:
+            await _migrate_when_up(wiring.store.pool)
+            parts = ApiParts(
+                store=wiring.store,
+                temporal=await connect(settings, lazy=True, interceptors=interceptors),
+                speakers=SPEAKERS,
+                webhook_secrets=settings.secrets_by_account(),
+                tokens=settings.actors_by_token(),
+                waker=RelayWaker(wiring.store.pool),
+                max_body_bytes=settings.max_body_bytes,
+            )
+            await _serve(make_app(parts), settings.api_host, settings.api_port, stop)
+
+
+async def run_sandbox(settings: Settings) -> None:
+    """Raises SandboxNotSetUp."""
+    if settings.sandbox_database_url is None:
+        raise SandboxNotSetUp(
+            "RECOUP_SANDBOX_DATABASE_URL is not set; the sandbox keeps its own tables apart from ours"
+        )
+    stop = stop_on_signals()
+    pool = await make_pool(settings.sandbox_database_url.get_secret_value(), settings.database_pool)
+    app = make_sandbox_app(pool, settings.sandbox_outbox, _webhook_target(settings))
+    try:
+        await _serve(app, settings.sandbox_host, settings.sandbox_port, stop)
+    finally:
+        await pool.close()
+
+
+def _webhook_target(settings: Settings) -> WebhookTarget | None:
+    """The sandbox signs as the account that its address names."""
+    if settings.sandbox_webhook_url is None:
+        return None
+    place = settings.sandbox_webhook_url.partition("/webhooks/")[2]
+    secrets = settings.secrets_by_account().get(place)
+    if not secrets:
+        raise SandboxNotSetUp(
+            f"RECOUP_WEBHOOK_SECRETS has no secret for {place!r}, which RECOUP_SANDBOX_WEBHOOK_URL names"
+        )
+    return WebhookTarget(url=settings.sandbox_webhook_url, secret=secrets[0])
+
+
+async def _serve(app: web.Application, host: str, port: int, stop: asyncio.Event) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        log.info("listening on %s:%s", host, port)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _migrate_when_up(pool: Pool) -> None:
+    """Tries once: with the database down the API starts all the same and answers 503; the worker migrates later."""
+    try:
+        await migrate(pool)
+    except DATABASE_DOWN as error:
+        log.warning("the database cannot be reached yet (%s); webhooks get 503 until it is", type(error).__name__)

@@ -1,0 +1,78 @@
+"""Settings by environment, `RECOUP_...`; `recoup doctor` shows what they lead to. Defaults work with `recoup up`.
+
+Secrets come from the environment or from files (`RECOUP_SECRETS_DIR`), never from the command line.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from activities.channels.render import Merchant
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="RECOUP_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        secrets_dir=os.environ.get("RECOUP_SECRETS_DIR"),
+    )
+
+    database_url: SecretStr = SecretStr("postgresql://recoup@127.0.0.1:5432/recoup")
+    database_pool: Annotated[int, Field(ge=1, le=200)] = 10
+
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    temporal_api_key: SecretStr | None = None
+    temporal_tls: bool = False
+    temporal_ui_url: str = "http://127.0.0.1:8233"
+    # Closed cases stay visible in the Temporal UI this long; what must last is in PostgreSQL.
+    temporal_retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
+
+    api_host: str = "127.0.0.1"
+    api_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    # actor -> bearer token, such as {"alice": "..."}; empty: nobody but webhooks and health gets in.
+    api_tokens: dict[str, SecretStr] = {}
+    max_body_bytes: Annotated[int, Field(ge=1000)] = 1_000_000
+
+    # "source/account" -> secrets, newest first (rotation: add the new one in front, drop the old one later).
+    webhook_secrets: dict[str, list[SecretStr]] = {}
+    # "source/account" or "source/*" -> who owns the invoices and moves the money.
+    owners: dict[str, Literal["sandbox"]] = {"stripe/*": "sandbox"}
+    # Left out: the shipped ones, in this order; first match wins, the last is the default.
+    policies: list[Path] = []
+    merchant: Merchant = Merchant(
+        name="Example Ltd", support_email="support@example.com", billing_url="https://example.com/billing/{invoice_id}"
+    )
+
+    sandbox_url: str = "http://127.0.0.1:8090"
+    sandbox_host: str = "127.0.0.1"
+    sandbox_port: Annotated[int, Field(ge=0, le=65535)] = 8090
+    sandbox_database_url: SecretStr | None = None
+    sandbox_outbox: Path | None = None
+    sandbox_webhook_url: str | None = None
+    outside_timeout_seconds: Annotated[float, Field(gt=0, le=55)] = 20
+
+    relay_batch: Annotated[int, Field(ge=1, le=1000)] = 100
+    max_concurrent_activities: Annotated[int, Field(ge=1)] = 100
+
+    otlp_endpoint: str | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _secrets_are_long(self) -> Self:
+        for actor, token in self.api_tokens.items():
+            if len(token.get_secret_value()) < 16:
+                raise ValueError(
+                    f"the API token of {actor!r} is shorter than 16 characters; make one with: openssl rand -hex 24"
+                )
+        return self
+
+    def secrets_by_account(self) -> dict[str, list[str]]:
+        return {place: [s.get_secret_value() for s in secrets] for place, secrets in self.webhook_secrets.items()}
+
+    def actors_by_token(self) -> dict[str, str]:
+        return {token.get_secret_value(): actor for actor, token in self.api_tokens.items()}

@@ -1,0 +1,69 @@
+"""Builds everything the processes run on, once, from the settings. A new provider is a line in one of the tables."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import aiohttp
+
+from activities.access.sandbox import SandboxAccess
+from activities.adapters import Adapters
+from activities.channels.sandbox import SandboxChannel
+from activities.fraud.sandbox import SandboxFraudCheck
+from activities.gateways.sandbox import SandboxGateway
+from activities.sandbox_client import SandboxClient
+from activities.sources.contract import Speaker
+from activities.sources.sandbox import SandboxOwner
+from activities.sources.stripe import StripeSpeaker
+from activities.store.database import make_pool
+from activities.store.store import Store
+from policies.document import PolicyDocument
+from policies.load import load_policies
+from workers.settings import Settings
+
+SHIPPED_POLICIES = ("enterprise.yaml", "premium.yaml", "self_serve.yaml")
+
+SPEAKERS: dict[str, Speaker] = {"stripe": StripeSpeaker()}
+
+
+@dataclass(frozen=True)
+class Wiring:
+    store: Store
+    adapters: Adapters
+
+
+@asynccontextmanager
+async def wired(settings: Settings) -> AsyncIterator[Wiring]:
+    """Connects to nothing yet; what is down is noticed when it is used."""
+    pool = await make_pool(settings.database_url.get_secret_value(), settings.database_pool)
+    async with aiohttp.ClientSession() as session:
+        try:
+            yield Wiring(store=Store(pool), adapters=make_adapters(settings, session))
+        finally:
+            await pool.close()
+
+
+def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapters:
+    sandbox = SandboxClient(session, settings.sandbox_url, settings.outside_timeout_seconds)
+    owners = {"sandbox": SandboxOwner(sandbox)}
+    return Adapters(
+        owners={place: owners[name] for place, name in settings.owners.items()},
+        gateways={"sandbox": SandboxGateway(sandbox)},
+        channels={
+            "email": SandboxChannel("email", sandbox),
+            "sms": SandboxChannel("sms", sandbox),
+            "in_app": SandboxChannel("in_app", sandbox),
+        },
+        fraud=SandboxFraudCheck(sandbox),
+        access=SandboxAccess(sandbox),
+    )
+
+
+def read_policies(paths: list[Path]) -> tuple[PolicyDocument, ...]:
+    """The documents named, else the shipped ones. Raises PolicyError with file, line and what to do."""
+    if paths:
+        return load_policies([(str(path), path.read_text(encoding="utf-8")) for path in paths])
+    shipped = resources.files("policies") / "documents"
+    return load_policies([(name, (shipped / name).read_text(encoding="utf-8")) for name in SHIPPED_POLICIES])

@@ -1,0 +1,78 @@
+"""`recoup worker`: runs workflows and activities, and a relay beside them. Any number of workers may run."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.cases import Casework
+from activities.channels.render import Renderer
+from activities.charging import Charging
+from activities.deciding import Deciding
+from activities.messaging import Messaging
+from activities.service import Service
+from activities.store.database import migrate
+from policies.document import PolicyDocument
+from workers.heartbeats import Heartbeats
+from workers.relay import Relay
+from workers.settings import Settings
+from workers.shutdown import stop_on_signals
+from workers.telemetry import telemetry
+from workers.temporal import connect_when_up, prepare_namespace
+from workers.wiring import SPEAKERS, Wiring, read_policies, wired
+from workflows.contracts import TASK_QUEUE
+from workflows.dunning import DunningWorkflow
+
+GRACE = timedelta(seconds=10)
+"""Activities under way may finish this long after SIGTERM; longer ones are taken over by another worker."""
+
+STICKY_TIMEOUT = timedelta(seconds=2)
+"""After a worker died its cases wait this long for it before another worker takes them over."""
+
+log = logging.getLogger(__name__)
+
+
+async def run_worker(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Waits for Temporal and PostgreSQL when they are not up yet."""
+    policies = read_policies(settings.policies)
+    stop = stop_on_signals()
+    with telemetry(settings, "worker") as interceptors:
+        async with wired(settings) as wiring:
+            client = await connect_when_up(settings, interceptors)
+            await migrate(wiring.store.pool)
+            for complaint in await prepare_namespace(client, timedelta(days=settings.temporal_retention_days)):
+                log.warning("the namespace could not be prepared: %s", complaint)
+            relay = Relay(wiring.store, client, SPEAKERS, wiring.adapters, settings.relay_batch)
+            async with make_worker(client, wiring, policies, settings):
+                log.info("worker is up: %s policies, task queue %s", len(policies), TASK_QUEUE)
+                await relay.run(stop)
+
+
+def make_worker(
+    client: Client, wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings, task_queue: str = TASK_QUEUE
+) -> Worker:
+    store, adapters = wiring.store, wiring.adapters
+    casework = Casework(store, adapters, policies)
+    charging = Charging(store, adapters)
+    messaging = Messaging(store, adapters, Renderer(settings.merchant))
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[DunningWorkflow],
+        activities=[
+            casework.open_case,
+            casework.close_case,
+            Deciding(store).decide,
+            charging.charge,
+            charging.look_up,
+            messaging.send_message,
+            messaging.escalate,
+            Service(adapters).change_access,
+        ],
+        interceptors=[Heartbeats()],
+        max_concurrent_activities=settings.max_concurrent_activities,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=GRACE,
+    )

@@ -1,0 +1,204 @@
+"""What a case can be told and asked: its signals, updates and the status query.
+
+Handlers only record facts and wake the loop in `dunning.py`. Each takes one argument, so that it can be sent from the
+Temporal UI; what people do exists as update (answers) and as signal (delivered later) under one name.
+To add news: a model in `policies/events.py`, its fact in `policies/record.py`, a handler here.
+"""
+
+from contextlib import suppress
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from policies import record
+    from policies.document import PolicySnapshot
+    from policies.events import (
+        ActionAnswer,
+        ActionRequired,
+        CaseAction,
+        CaseEvent,
+        CloseCase,
+        DisputeClosed,
+        DisputeOpened,
+        InvoiceVoided,
+        Pause,
+        PaymentFailed,
+        PaymentSucceeded,
+        Resume,
+        SubscriptionCancelled,
+        UpdatePaymentMethod,
+    )
+    from policies.facts import CaseFacts, Outcome
+    from policies.steps import AnyStep, Close, Hold
+    from policies.story import CaseState, state_of, tell
+    from workflows import timing
+    from workflows.contracts import CaseStatus, DunningInput
+
+
+class CaseHandlers:
+    """State of one case and the handlers that add to it. The loop is the subclass's."""
+
+    def __init__(self, opening: DunningInput) -> None:
+        self._case = opening.case
+        resumed = opening.resumed
+        self._facts: CaseFacts | None = resumed.facts if resumed else None
+        self._policy: PolicySnapshot | None = resumed.policy if resumed else None
+        self._segment = resumed.segment if resumed else ""
+        self._early: list[CaseEvent | CaseAction] = list(opening.early_news)
+        self._step: AnyStep | None = None
+        self._trouble = ""
+        self._has_news = False
+        self._idle = False
+
+    @workflow.signal(description="The source reports a failed payment of this invoice")
+    def payment_failed(self, event: PaymentFailed) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="The payment waits for the customer to confirm it")
+    def action_required(self, event: ActionRequired) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="The invoice was paid, whoever collected it")
+    def payment_succeeded(self, event: PaymentSucceeded) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="The invoice was voided")
+    def invoice_voided(self, event: InvoiceVoided) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="The subscription was cancelled")
+    def subscription_cancelled(self, event: SubscriptionCancelled) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="A dispute was opened: the case holds still")
+    def dispute_opened(self, event: DisputeOpened) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="The dispute was decided")
+    def dispute_closed(self, event: DisputeClosed) -> None:
+        self._tell(event)
+
+    @workflow.signal(name="update_payment_method", description="The customer gave a new way to pay")
+    def update_payment_method_later(self, action: UpdatePaymentMethod) -> None:
+        self._tell(action)
+
+    @workflow.signal(name="pause", description="Hold the case; actor and reason are kept")
+    def pause_later(self, action: Pause) -> None:
+        self._tell(action)
+
+    @workflow.signal(name="resume", description="End a pause or a hold")
+    def resume_later(self, action: Resume) -> None:
+        self._tell(action)
+
+    @workflow.signal(name="close", description="Give the claim up: written_off or cancelled")
+    def close_later(self, action: CloseCase) -> None:
+        self._tell(action)
+
+    @workflow.update(description="The customer gave a new way to pay: charges at once and answers")
+    async def update_payment_method(self, action: UpdatePaymentMethod) -> ActionAnswer:
+        return await self._answer(action)
+
+    @workflow.update(description="Hold the case; actor and reason are kept")
+    async def pause(self, action: Pause) -> ActionAnswer:
+        return await self._answer(action)
+
+    @workflow.update(description="End a pause or a hold")
+    async def resume(self, action: Resume) -> ActionAnswer:
+        return await self._answer(action)
+
+    @workflow.update(description="Give the claim up: written_off or cancelled")
+    async def close(self, action: CloseCase) -> ActionAnswer:
+        return await self._answer(action)
+
+    @update_payment_method.validator
+    def _may_update_payment_method(self, action: UpdatePaymentMethod) -> None:
+        self._refuse_impossible(action)
+
+    @pause.validator
+    def _may_pause(self, action: Pause) -> None:
+        self._refuse_impossible(action)
+
+    @resume.validator
+    def _may_resume(self, action: Resume) -> None:
+        self._refuse_impossible(action)
+
+    @close.validator
+    def _may_close(self, action: CloseCase) -> None:
+        self._refuse_impossible(action)
+
+    @workflow.query(description="Facts, the next step and why")
+    def status(self) -> CaseStatus:
+        if self._facts is None or self._step is None:
+            state = CaseState.ON_HOLD if self._trouble else CaseState.OPENING
+            because = self._trouble or "the case is reading its invoice"
+            return CaseStatus(case=self._case, state=state.value, because=because, facts=self._facts)
+        return CaseStatus(
+            case=self._case,
+            state=state_of(self._facts, self._step).value,
+            because=self._step.because,
+            policy=self.policy.document.edition,
+            segment=self._segment,
+            next_step_at=None if isinstance(self._step, Hold) else self._step.at,
+            step=self._step,
+            facts=self._facts,
+            timeline=tuple(tell(self._facts)),
+        )
+
+    def _tell(self, news: CaseEvent | CaseAction) -> None:
+        if self._facts is None:
+            self._early.append(news)
+        else:
+            self._facts = recorded(self._facts, news)
+        self._has_news = True
+        self._idle = False
+
+    async def _answer(self, action: CaseAction) -> ActionAnswer:
+        """Records, then waits a person's patience for the loop to have acted on it."""
+        self._tell(action)
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._answer_to(action) is not None,
+                timeout=timing.PERSON_WAITS,
+                timeout_summary="a person waits",
+            )
+        return self._answer_to(action) or ActionAnswer(result="processing", because="accepted; still under way")
+
+    def _answer_to(self, action: CaseAction) -> ActionAnswer | None:
+        """None while the loop has not yet acted on it."""
+        facts = self._facts
+        if facts is None:
+            return None
+        attempt = next((a for a in facts.attempts if a.action_id == action.action_id), None)
+        if attempt and attempt.outcome is Outcome.SUCCEEDED:
+            return ActionAnswer(result="paid", because=f"{attempt.amount} was paid")
+        if attempt and attempt.outcome is Outcome.DECLINED and attempt.decline:
+            wanted = attempt.decline.customer_action.value
+            return ActionAnswer(result="refused", because=f"the new attempt was declined; what may help: {wanted}")
+        if self._step and (self._idle or isinstance(self._step, Close)) and not attempt:
+            return ActionAnswer(result="done", because=self._step.because)
+        return None
+
+    def _refuse_impossible(self, action: CaseAction) -> None:
+        reason = record.refusal_of(self._facts, action) if self._facts else None
+        if reason:
+            raise ApplicationError(reason, type="ActionRefused", non_retryable=True)
+
+    @property
+    def facts(self) -> CaseFacts:
+        if self._facts is None:
+            raise RuntimeError("facts were read before open_case answered")
+        return self._facts
+
+    @property
+    def policy(self) -> PolicySnapshot:
+        if self._policy is None:
+            raise RuntimeError("the policy was read before open_case answered")
+        return self._policy
+
+
+def recorded(facts: CaseFacts, news: CaseEvent | CaseAction) -> CaseFacts:
+    now = workflow.now()
+    if isinstance(news, UpdatePaymentMethod | Pause | Resume | CloseCase):
+        return record.with_action(facts, news, now)
+    return record.with_event(facts, news, now)
