@@ -28,7 +28,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         load_policy(text, "self_serve.yaml")
     assert [line.split(" ")[0] for line in str(refused.value).splitlines()] == [
         "self_serve.yaml:3:",
-        "self_serve.yaml:24:",
+        "self_serve.yaml:25:",
     ]
 
 
@@ -85,6 +85,6 @@ def test_the_last_document_must_apply_to_everybody() -> None:
 
 
 def test_two_documents_cannot_share_a_name() -> None:
+    twice = FOR_PREMIUM.replace("name: premium", "name: self_serve")
     with pytest.raises(PolicyError, match="two policies have one name: self_serve, self_serve"):
-        twice = FOR_PREMIUM.replace("name: premium", "name: self_serve")
         load_policies([("a.yaml", twice), ("b.yaml", SELF_SERVE_TEXT)])
