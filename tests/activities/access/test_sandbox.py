@@ -10,7 +10,7 @@ from activities.errors import Misconfigured
 from activities.sandbox_client import SandboxClient
 from policies.facts import AccessLevel
 from tests.activities.access.contract import AccessContract, change
-from tests.fixtures.sandbox import RunningSandbox, running_sandbox
+from tests.fixtures.sandbox import RunningSandbox
 from tests.fixtures.troubled import Trouble, troubled
 
 
@@ -37,9 +37,8 @@ class SandboxStand:
 
 
 @pytest.fixture
-async def access(fresh_database: str) -> AsyncIterator[SandboxStand]:
-    async with running_sandbox(fresh_database) as sandbox:
-        yield SandboxStand(sandbox)
+def access(sandbox: RunningSandbox) -> SandboxStand:
+    return SandboxStand(sandbox)
 
 
 class TestSandboxAccess(AccessContract):

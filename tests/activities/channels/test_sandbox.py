@@ -9,7 +9,7 @@ from activities.channels.contract import Channel
 from activities.channels.sandbox import SandboxChannel
 from activities.sandbox_client import SandboxClient
 from tests.activities.channels.contract import ChannelContract, letter_to
-from tests.fixtures.sandbox import RunningSandbox, running_sandbox
+from tests.fixtures.sandbox import RunningSandbox
 from tests.fixtures.troubled import Trouble, troubled
 
 Name = Literal["email", "sms", "in_app"]
@@ -35,9 +35,8 @@ class SandboxStand:
 
 
 @pytest.fixture(params=["email", "sms", "in_app"])
-async def channels(fresh_database: str, request: pytest.FixtureRequest) -> AsyncIterator[SandboxStand]:
-    async with running_sandbox(fresh_database) as sandbox:
-        yield SandboxStand(sandbox, request.param)
+def channels(sandbox: RunningSandbox, request: pytest.FixtureRequest) -> SandboxStand:
+    return SandboxStand(sandbox, request.param)
 
 
 class TestSandboxChannel(ChannelContract):

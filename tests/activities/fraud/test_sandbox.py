@@ -10,7 +10,7 @@ from activities.fraud.sandbox import SandboxFraudCheck
 from activities.sandbox_client import SandboxClient
 from policies.money import Money
 from tests.activities.fraud.contract import SOME_QUESTION, FraudContract
-from tests.fixtures.sandbox import START, RunningSandbox, running_sandbox
+from tests.fixtures.sandbox import START, RunningSandbox
 from tests.fixtures.troubled import Trouble, troubled
 
 
@@ -41,9 +41,8 @@ class SandboxStand:
 
 
 @pytest.fixture
-async def frauds(fresh_database: str) -> AsyncIterator[SandboxStand]:
-    async with running_sandbox(fresh_database) as sandbox:
-        yield SandboxStand(sandbox)
+def frauds(sandbox: RunningSandbox) -> SandboxStand:
+    return SandboxStand(sandbox)
 
 
 class TestSandboxFraudCheck(FraudContract):

@@ -9,7 +9,7 @@ from activities.gateways.sandbox import SandboxGateway
 from activities.sandbox_client import SandboxClient
 from policies.money import Money
 from tests.activities.gateways.contract import Charge, GatewayContract
-from tests.fixtures.sandbox import START, RunningSandbox, day, running_sandbox
+from tests.fixtures.sandbox import START, RunningSandbox, day
 from tests.fixtures.troubled import Trouble, troubled
 
 STORY_OF = {
@@ -60,9 +60,8 @@ class SandboxStand:
 
 
 @pytest.fixture
-async def stand(fresh_database: str) -> AsyncIterator[SandboxStand]:
-    async with running_sandbox(fresh_database) as sandbox:
-        yield SandboxStand(sandbox)
+def stand(sandbox: RunningSandbox) -> SandboxStand:
+    return SandboxStand(sandbox)
 
 
 class TestSandboxGateway(GatewayContract):

@@ -9,7 +9,7 @@ from activities.sources.contract import Owner
 from activities.sources.sandbox import SandboxOwner
 from policies.facts import InvoiceStatus
 from tests.activities.sources.contract import OwnerContract
-from tests.fixtures.sandbox import START, RunningSandbox, day, running_sandbox
+from tests.fixtures.sandbox import START, RunningSandbox, day
 from tests.fixtures.troubled import Trouble, troubled
 
 
@@ -48,9 +48,8 @@ class SandboxStand:
 
 
 @pytest.fixture
-async def owners(fresh_database: str) -> AsyncIterator[SandboxStand]:
-    async with running_sandbox(fresh_database) as sandbox:
-        yield SandboxStand(sandbox)
+def owners(sandbox: RunningSandbox) -> SandboxStand:
+    return SandboxStand(sandbox)
 
 
 class TestSandboxOwner(OwnerContract):
