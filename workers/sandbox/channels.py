@@ -8,14 +8,13 @@ import logging
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from aiohttp import web
-from pydantic import Field
 
 from policies.base import Identifier, Request
 from workers.sandbox.database import Database, DatabasePool, Record
-from workers.sandbox.http import Line, Refused, Text, body_of, html, now_of
+from workers.sandbox.http import Line, LineOrNothing, Refused, Text, body_of, html, now_of
 from workers.sandbox.ids import new_id
 from workers.sandbox.outbox_page import outbox_page
 
@@ -28,7 +27,7 @@ class MessageRequest(Request):
     key: Identifier
     case_id: Line
     to: Line
-    subject: Annotated[Line, Field(min_length=0)]
+    subject: LineOrNothing
     text: Text
 
 
