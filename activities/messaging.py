@@ -100,7 +100,7 @@ class Messaging(MessagingActivities):
             raise Misconfigured(f"no channel {channel} is set up; there are: {', '.join(self._adapters.channels)}")
         rendered = self._renderer.render(template, channel, words, person)
         letter = Letter(
-            key=f"{key}/{channel}",
+            key=f"{key}.{channel}",
             case_id=request.case.case_id,
             address=address,
             subject=rendered.subject,

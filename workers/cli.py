@@ -130,14 +130,11 @@ def _settings() -> Any:
 def _run(what: Any) -> Any:
     """Known mistakes end in one sentence and exit code 2, Ctrl-C in 130."""
     from policies.load import PolicyError
-    from workers.embedded.ports import PortTaken
-    from workers.embedded.stack import FolderInUse
-    from workers.embedded.temporal_server import NoTemporalBinary
-    from workers.servers import SandboxNotSetUp
+    from workers.mistakes import Mistake
 
     try:
         return asyncio.run(what)
-    except (PolicyError, PortTaken, FolderInUse, NoTemporalBinary, SandboxNotSetUp) as error:
+    except (PolicyError, Mistake) as error:
         typer.echo(f"recoup: {error}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:

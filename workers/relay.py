@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from opentelemetry import metrics, propagate, trace
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
@@ -304,12 +305,22 @@ class Relay:
         while not stop.is_set():
             try:
                 async with self._store.pool.acquire() as connection:
-                    await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
-                    lost = asyncio.Event()
-                    connection.add_termination_listener(lambda *_: lost.set())  # noqa: B023
-                    await lost.wait()
+                    await self._listen_on(connection)
             except (*DATABASE_DOWN, asyncpg.PostgresError):
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def _listen_on(self, connection: PoolConnectionProxy) -> None:
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda *_: lost.set())
+        await connection.add_listener(CHANNEL, self._wake)
+        try:
+            await lost.wait()
+        finally:
+            if not connection.is_closed():
+                await connection.remove_listener(CHANNEL, self._wake)
+
+    def _wake(self, *_: object) -> None:
+        self._woken.set()
 
 
 _STATIC_DETAILS = """Recovers invoice `{case.invoice_id}` of source `{case.source}`, account `{case.account}`.

@@ -1,7 +1,8 @@
 """`recoup api` and `recoup sandbox`: HTTP servers that run until SIGTERM or SIGINT."""
 
-import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
@@ -10,6 +11,7 @@ from api.app import make_app
 from api.errors import DATABASE_DOWN
 from api.parts import ApiParts
 from api.wake import RelayWaker
+from workers.mistakes import Mistake
 from workers.sandbox.app import make_sandbox_app
 from workers.sandbox.webhooks import WebhookTarget
 from workers.settings import Settings
@@ -21,15 +23,28 @@ from workers.wiring import SPEAKERS, wired
 log = logging.getLogger(__name__)
 
 
-class SandboxNotSetUp(Exception):
+class SandboxNotSetUp(Mistake):
     """A setting that the sandbox needs is missing."""
 
 
 async def run_api(settings: Settings) -> None:
     stop = stop_on_signals()
+    async with serving_api(settings):
+        await stop.wait()
+
+
+async def run_sandbox(settings: Settings) -> None:
+    """Raises SandboxNotSetUp."""
+    stop = stop_on_signals()
+    async with serving_sandbox(settings):
+        await stop.wait()
+
+
+@asynccontextmanager
+async def serving_api(settings: Settings) -> AsyncIterator[None]:
     with telemetry(settings, "api") as interceptors:
         async with wired(settings) as wiring:
-            await _migrate_when_up(wiring.store.pool)
+            await _migrate_if_up(wiring.store.pool)
             parts = ApiParts(
                 store=wiring.store,
                 temporal=await connect(settings, lazy=True, interceptors=interceptors),
@@ -39,20 +54,20 @@ async def run_api(settings: Settings) -> None:
                 waker=RelayWaker(wiring.store.pool),
                 max_body_bytes=settings.max_body_bytes,
             )
-            await _serve(make_app(parts), settings.api_host, settings.api_port, stop)
+            async with _serving(make_app(parts), settings.api_host, settings.api_port):
+                yield
 
 
-async def run_sandbox(settings: Settings) -> None:
+@asynccontextmanager
+async def serving_sandbox(settings: Settings) -> AsyncIterator[None]:
     """Raises SandboxNotSetUp."""
     if settings.sandbox_database_url is None:
-        raise SandboxNotSetUp(
-            "RECOUP_SANDBOX_DATABASE_URL is not set; the sandbox keeps its own tables apart from ours"
-        )
-    stop = stop_on_signals()
+        raise SandboxNotSetUp("set RECOUP_SANDBOX_DATABASE_URL: the sandbox keeps its tables apart from ours")
     pool = await make_pool(settings.sandbox_database_url.get_secret_value(), settings.database_pool)
-    app = make_sandbox_app(pool, settings.sandbox_outbox, _webhook_target(settings))
     try:
-        await _serve(app, settings.sandbox_host, settings.sandbox_port, stop)
+        app = make_sandbox_app(pool, settings.sandbox_outbox, _webhook_target(settings))
+        async with _serving(app, settings.sandbox_host, settings.sandbox_port):
+            yield
     finally:
         await pool.close()
 
@@ -64,25 +79,24 @@ def _webhook_target(settings: Settings) -> WebhookTarget | None:
     place = settings.sandbox_webhook_url.partition("/webhooks/")[2]
     secrets = settings.secrets_by_account().get(place)
     if not secrets:
-        raise SandboxNotSetUp(
-            f"RECOUP_WEBHOOK_SECRETS has no secret for {place!r}, which RECOUP_SANDBOX_WEBHOOK_URL names"
-        )
+        raise SandboxNotSetUp(f"RECOUP_WEBHOOK_SECRETS has no secret for {place!r}, to which the sandbox would send")
     return WebhookTarget(url=settings.sandbox_webhook_url, secret=secrets[0])
 
 
-async def _serve(app: web.Application, host: str, port: int, stop: asyncio.Event) -> None:
+@asynccontextmanager
+async def _serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
         log.info("listening on %s:%s", host, port)
-        await stop.wait()
+        yield
     finally:
         await runner.cleanup()
 
 
-async def _migrate_when_up(pool: Pool) -> None:
-    """Tries once: with the database down the API starts all the same and answers 503; the worker migrates later."""
+async def _migrate_if_up(pool: Pool) -> None:
+    """With the database down the API starts all the same and answers 503; a worker migrates later."""
     try:
         await migrate(pool)
     except DATABASE_DOWN as error:

@@ -3,16 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from opentelemetry import metrics, trace
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from temporalio.client import Interceptor
-from temporalio.contrib.opentelemetry import TracingInterceptor
 
 from workers.settings import Settings
 
@@ -26,7 +17,24 @@ def telemetry(settings: Settings, service: str) -> Iterator[Sequence[Interceptor
     if not settings.otlp_endpoint:
         yield ()
         return
-    base, resource = settings.otlp_endpoint.rstrip("/"), Resource.create({"service.name": f"recoup-{service}"})
+    with _exporting(settings.otlp_endpoint, service) as interceptors:
+        yield interceptors
+
+
+@contextmanager
+def _exporting(endpoint: str, service: str) -> Iterator[Sequence[Interceptor]]:
+    # Half a second of imports that most processes do not need.
+    from opentelemetry import metrics, trace
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from temporalio.contrib.opentelemetry import TracingInterceptor
+
+    base, resource = endpoint.rstrip("/"), Resource.create({"service.name": f"recoup-{service}"})
     spans = OTLPSpanExporter(endpoint=f"{base}/v1/traces", timeout=EXPORT_TIMEOUT_SECONDS)
     figures = OTLPMetricExporter(endpoint=f"{base}/v1/metrics", timeout=EXPORT_TIMEOUT_SECONDS)
     tracer_provider = TracerProvider(resource=resource)

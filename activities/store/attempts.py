@@ -91,19 +91,21 @@ class AttemptLedger:
     async def _entries(
         self, connection: Any, case: CaseRef, credential_id: str, at: datetime
     ) -> tuple[LedgerEntry, ...]:
-        rows = await self._queries.of_credential(
+        rows = self._queries.of_credential(
             connection, source=case.source, account=case.account, credential_id=credential_id, since=at - LOOK_BACK
         )
         return tuple(
-            LedgerEntry(
-                key=row["key"],
-                actor=row["actor"],
-                at=row["at"],
-                amount=Money(amount_minor=row["amount_minor"], currency=row["currency"]),
-                outcome=None if row["outcome"] in (None, SENT) else row["outcome"],
-                category=row["category"],
-            )
-            for row in rows
+            [
+                LedgerEntry(
+                    key=row["key"],
+                    actor=row["actor"],
+                    at=row["at"],
+                    amount=Money(amount_minor=row["amount_minor"], currency=row["currency"]),
+                    outcome=None if row["outcome"] in (None, SENT) else row["outcome"],
+                    category=row["category"],
+                )
+                async for row in rows
+            ]
         )
 
     async def _reserve(

@@ -99,15 +99,15 @@ class Cases:
 
     async def newest(self, count: int = 200) -> list[CaseRow]:
         async with self._pool.acquire() as connection:
-            rows = await self._queries.newest(connection, count=count)
-        return [CaseRow.model_validate(dict(row)) for row in rows]
+            rows = self._queries.newest(connection, count=count)
+            return [CaseRow.model_validate(dict(row)) async for row in rows]
 
     async def open_invoices_of_subscription(self, source: str, account: str, subscription_id: str) -> list[str]:
         async with self._pool.acquire() as connection:
-            rows = await self._queries.open_invoices_of_subscription(
+            rows = self._queries.open_invoices_of_subscription(
                 connection, source=source, account=account, subscription_id=subscription_id
             )
-        return [row["invoice_id"] for row in rows]
+            return [row["invoice_id"] async for row in rows]
 
     async def open_cases_of_customer(self, source: str, account: str, customer_id: str) -> int:
         async with self._pool.acquire() as connection:
@@ -143,5 +143,5 @@ class Cases:
 
     async def open_tasks(self, count: int = 200) -> list[Task]:
         async with self._pool.acquire() as connection:
-            rows = await self._queries.open_tasks(connection, count=count)
-        return [Task.model_validate(dict(row)) for row in rows]
+            rows = self._queries.open_tasks(connection, count=count)
+            return [Task.model_validate(dict(row)) async for row in rows]

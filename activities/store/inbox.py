@@ -67,8 +67,8 @@ class Inbox:
     async def lease(self, now: datetime, batch: int) -> list[InboxRow]:
         """Rows that are due, claimed for LEASE; nobody else gets them meanwhile. Oldest first."""
         async with self._pool.acquire() as connection:
-            rows = await self._queries.lease(connection, now=now, claimed_until=now + LEASE, batch=batch)
-        return [InboxRow.model_validate({**dict(row), "id": str(row["id"])}) for row in rows]
+            rows = self._queries.lease(connection, now=now, claimed_until=now + LEASE, batch=batch)
+            return [InboxRow.model_validate({**dict(row), "id": str(row["id"])}) async for row in rows]
 
     async def finish(
         self,
@@ -102,5 +102,5 @@ class Inbox:
     async def counts(self) -> dict[str, int]:
         """Rows by state and reason, such as `ignored/late`."""
         async with self._pool.acquire() as connection:
-            rows = await self._queries.counts(connection)
-        return {"/".join(filter(None, (row["state"], row["reason"]))): row["rows"] for row in rows}
+            rows = self._queries.counts(connection)
+            return {"/".join(filter(None, (row["state"], row["reason"]))): row["rows"] async for row in rows}

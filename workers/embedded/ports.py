@@ -2,8 +2,10 @@
 
 import socket
 
+from workers.mistakes import Mistake
 
-class PortTaken(Exception):
+
+class PortTaken(Mistake):
     """The port that was asked for is in use."""
 
 

