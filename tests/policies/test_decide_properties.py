@@ -236,6 +236,7 @@ def situations() -> list[tuple[PolicyDocument, Lap]]:
         for news, answers in (
             ((), (Category.INSUFFICIENT_FUNDS,)),
             (((30, "pause"), (90, "resume"), (400, "card")), (Outcome.UNKNOWN, Category.DO_NOT_HONOR)),
+            (((600, "paid"),), (Category.INSUFFICIENT_FUNDS,)),
             (((50, "dispute opened"), (600, "paid")), (Category.INSUFFICIENT_FUNDS, "suspicious")),
         )
     ]
