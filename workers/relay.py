@@ -75,12 +75,19 @@ _NOT_DUNNING = IgnoredBecause.NOT_DUNNING
 
 class Relay:
     def __init__(
-        self, store: Store, temporal: Client, speakers: Mapping[str, Speaker], adapters: Adapters, batch: int = 100
+        self,
+        store: Store,
+        temporal: Client,
+        speakers: Mapping[str, Speaker],
+        adapters: Adapters,
+        task_queue: str = TASK_QUEUE,
+        batch: int = 100,
     ) -> None:
         self._store = store
         self._temporal = temporal
         self._speakers = speakers
         self._adapters = adapters
+        self._task_queue = task_queue
         self._batch = batch
         self._woken = asyncio.Event()
 
@@ -209,7 +216,7 @@ class Relay:
                 DunningWorkflow.run,
                 DunningInput(case=case),
                 id=case.workflow_id,
-                task_queue=TASK_QUEUE,
+                task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 start_signal=event.kind,
                 start_signal_args=[event],

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.channels.render import Merchant
+from workflows.contracts import TASK_QUEUE
 
 
 class Settings(BaseSettings):
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
     temporal_namespace: str = "default"
     temporal_api_key: SecretStr | None = None
     temporal_tls: bool = False
+    task_queue: Annotated[str, Field(min_length=1)] = TASK_QUEUE
     temporal_ui_url: str = "http://127.0.0.1:8233"
     # Closed cases stay visible in the Temporal UI this long; what must last is in PostgreSQL.
     temporal_retention_days: Annotated[int, Field(ge=1, le=3650)] = 90

@@ -22,7 +22,6 @@ from workers.shutdown import stop_on_signals
 from workers.telemetry import telemetry
 from workers.temporal import connect_when_up, prepare_namespace
 from workers.wiring import SPEAKERS, Wiring, read_policies, wired
-from workflows.contracts import TASK_QUEUE
 from workflows.dunning import DunningWorkflow
 
 GRACE = timedelta(seconds=10)
@@ -44,22 +43,20 @@ async def run_worker(settings: Settings) -> None:
             await migrate(wiring.store.pool)
             for complaint in await prepare_namespace(client, timedelta(days=settings.temporal_retention_days)):
                 log.warning("the namespace could not be prepared: %s", complaint)
-            relay = Relay(wiring.store, client, SPEAKERS, wiring.adapters, settings.relay_batch)
+            relay = Relay(wiring.store, client, SPEAKERS, wiring.adapters, settings.task_queue, settings.relay_batch)
             async with make_worker(client, wiring, policies, settings):
-                log.info("worker is up: %s policies, task queue %s", len(policies), TASK_QUEUE)
+                log.info("worker is up: %s policies, task queue %s", len(policies), settings.task_queue)
                 await relay.run(stop)
 
 
-def make_worker(
-    client: Client, wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings, task_queue: str = TASK_QUEUE
-) -> Worker:
+def make_worker(client: Client, wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings) -> Worker:
     store, adapters = wiring.store, wiring.adapters
     casework = Casework(store, adapters, policies)
     charging = Charging(store, adapters)
     messaging = Messaging(store, adapters, Renderer(settings.merchant))
     return Worker(
         client,
-        task_queue=task_queue,
+        task_queue=settings.task_queue,
         workflows=[DunningWorkflow],
         activities=[
             casework.open_case,

@@ -61,6 +61,7 @@ class ChannelContract:
             Trouble.CLOSES,
             Trouble.CUTS_SHORT,
             Trouble.BREAKS,
+            Trouble.OVERLOADED,
             Trouble.GATEWAY_TIMEOUT,
             Trouble.NONSENSE,
         ],

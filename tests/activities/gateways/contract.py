@@ -59,6 +59,7 @@ PERHAPS_SENT = [
     Trouble.CLOSES,
     Trouble.CUTS_SHORT,
     Trouble.BREAKS,
+    Trouble.OVERLOADED,
     Trouble.GATEWAY_TIMEOUT,
     Trouble.NONSENSE,
 ]

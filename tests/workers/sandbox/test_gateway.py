@@ -2,9 +2,12 @@ import asyncio
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
-from tests.fixtures.sandbox import START, RunningSandbox, day
+from tests.fixtures.sandbox import START, RunningSandbox, database_of_sandbox, day
+
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 def charge_of(failure: dict[str, Any], key: str = "att_1", **changes: Any) -> dict[str, Any]:
@@ -45,11 +48,19 @@ async def test_a_second_success_is_impossible(sandbox: RunningSandbox) -> None:
     assert [line["idempotency_key"] for line in await sandbox.ledger(failure["invoice_id"])] == ["att_1"]
 
 
-async def test_ten_keys_at_once_take_the_money_once(sandbox: RunningSandbox) -> None:
+async def test_keys_that_meet_at_one_invoice_take_the_money_once(sandbox: RunningSandbox, database_url: str) -> None:
+    """Somebody holds the invoice until all of them have come as far as they can."""
     failure = await sandbox.failure("generic")
-    charges = [sandbox.post("/gateway/charges", charge_of(failure, f"att_{n}")) for n in range(10)]
-    statuses = sorted(reply.status for reply in await asyncio.gather(*charges))
-    assert statuses == [200] + [409] * 9
+    holder = await asyncpg.connect(database_of_sandbox(database_url))
+    async with holder.transaction():
+        await holder.execute("select from invoices where invoice_id = $1 for update", failure["invoice_id"])
+        charges = [
+            asyncio.ensure_future(sandbox.post("/gateway/charges", charge_of(failure, f"att_{n}"))) for n in range(4)
+        ]
+        while await holder.fetchval(WAITING) < len(charges):
+            await asyncio.sleep(0.01)
+    await holder.close()
+    assert sorted(reply.status for reply in await asyncio.gather(*charges)) == [200, 409, 409, 409]
     assert len(await sandbox.ledger(failure["invoice_id"])) == 1
 
 
