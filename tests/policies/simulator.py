@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle
+from typing import Any
 
 from policies import record
 from policies.decide import CustomerView, Surroundings, next_step
@@ -167,8 +168,8 @@ class Simulator:
 
     def _news(self, kind: str) -> CaseEvent | CaseAction:
         identity = f"news-{self.heard}"
-        event = {"event_id": identity, "happened_at": self.now, "invoice_id": CASE.invoice_id}
-        person = {"action_id": identity, "actor": "Jo", "reason": "because"}
+        event: dict[str, Any] = {"event_id": identity, "happened_at": self.now, "invoice_id": CASE.invoice_id}
+        person: dict[str, Any] = {"action_id": identity, "actor": "Jo", "reason": "because"}
         dispute = self.facts.open_dispute
         dispute_id = dispute.dispute_id if dispute else f"dp-{self.heard}"
         match kind.split():

@@ -444,14 +444,18 @@ def test_a_charge_goes_before_a_message_that_is_due_at_the_same_time() -> None:
 
 def test_a_message_goes_before_a_loss_of_service_that_is_due_at_the_same_time() -> None:
     warned = SELF_SERVE.model_copy(
-        update={"messages": (ScheduledMessage(name="w", after="14d", template="final_notice", channels=("email",)),)}
+        update={
+            "messages": (
+                ScheduledMessage(name="w", after=timedelta(days=14), template="final_notice", channels=("email",)),
+            )
+        }
     )
     facts = case(Category.EXPIRED_CARD, access_changes=(LIMITED,), messages=(told("limited", day(8)), *QUIET))
     assert isinstance(step_of(facts, day(13), warned), Notify)
 
 
 def test_a_person_goes_before_a_loss_of_service_that_is_due_at_the_same_time() -> None:
-    watched = SELF_SERVE.model_copy(update={"escalate": EscalateTo(after="8d", to="ops")})
+    watched = SELF_SERVE.model_copy(update={"escalate": EscalateTo(after=timedelta(days=8), to="ops")})
     assert isinstance(step_of(case(Category.EXPIRED_CARD, messages=QUIET), day(8), watched), Escalate)
 
 

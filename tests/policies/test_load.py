@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from policies.declines import Category
-from policies.document import PolicyDocument, PolicySnapshot, canonical_json
+from policies.document import PolicyDocument, PolicySnapshot, SuspendAccess, canonical_json
 from policies.load import PolicyError, load_policies, load_policy
 from tests.policies.timeline import DOCUMENTS, SELF_SERVE, SHIPPED
 
@@ -58,6 +58,10 @@ def test_durations_are_read_and_written_in_their_largest_whole_unit() -> None:
     assert (written["retries"]["gap"], written["contact"]["gap"]) == ("90m", "2d")
     assert written["messages"][0]["after"] == "0h"
     assert document.silence_for(Category.GATEWAY_ERROR) == timedelta(hours=8)
+
+
+def test_a_duration_that_is_one_already_is_taken_as_it_is() -> None:
+    assert SuspendAccess(after=timedelta(days=2)).after == timedelta(days=2)
 
 
 def test_yaml_keeps_its_hands_off_countries_and_numbers() -> None:
