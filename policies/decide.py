@@ -5,6 +5,7 @@ a charge goes before a message, a message before a loss of service. To add a ste
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policies import declines, network_rules
@@ -32,8 +33,10 @@ from policies.steps import (
 )
 from policies.words import words_for
 
-RECONCILE_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 360, 720, 1440))
-"""When an unclear attempt is looked up, counted from the attempt; after the last one a person is asked."""
+UNKNOWN_LOOKED_UP_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 360, 720, 1440))
+PENDING_LOOKED_UP_AFTER = tuple(timedelta(hours=h) for h in (1, 6, 24, 48, 72, 96, 120, 168, 240, 336))
+"""When an attempt without a final answer is looked up, counted from the attempt; after the last one a person is asked.
+An unknown outcome should be known within a day; a direct debit may take two weeks to be final."""
 
 
 class CustomerView(Record):
@@ -149,7 +152,7 @@ def _reconcile(facts: CaseFacts, attempt: Attempt, policy: PolicyDocument, now: 
         if not any(e.because == because for e in facts.escalations):
             return Escalate(at=now, to="ops", because=because, words=words_for(policy, facts, because=because))
         return Hold(at=now, waits_for="ops", because=because)
-    due = attempt.at + RECONCILE_AFTER[attempt.look_ups]
+    due = attempt.at + _look_ups(attempt)[attempt.look_ups]
     because = (
         f"attempt {attempt.ordinal} has no clear answer; nothing is charged until the gateway says what became of it"
     )
@@ -157,7 +160,11 @@ def _reconcile(facts: CaseFacts, attempt: Attempt, policy: PolicyDocument, now: 
 
 
 def _may_look_up(attempt: Attempt) -> bool:
-    return attempt.look_ups < len(RECONCILE_AFTER)
+    return attempt.look_ups < len(_look_ups(attempt))
+
+
+def _look_ups(attempt: Attempt) -> tuple[timedelta, ...]:
+    return PENDING_LOOKED_UP_AFTER if attempt.outcome is Outcome.PENDING else UNKNOWN_LOOKED_UP_AFTER
 
 
 # --- what is scheduled -----------------------------------------------------------------------------------------------
@@ -178,9 +185,12 @@ def _candidates(policy: PolicyDocument, facts: CaseFacts, around: Surroundings, 
     words = words_for(policy, facts, next_attempt_at=max(charge.at, now) if charge else None)
     if charge:
         yield charge
-    yield from _next_words(policy, facts, around, words, now, started)
+    upcoming = _upcoming_words(policy, facts, around, words, now)
+    yield from _words_about_access(policy, facts, words)
+    if upcoming:
+        yield upcoming.step
     yield from _next_person(policy, facts, words, started)
-    yield from _next_access(policy, facts, started)
+    yield from _next_access(policy, facts, around, upcoming)
     because = f"nothing was recovered within {_days(policy.close.after)}"
     yield Close(at=started + policy.close.after, outcome=policy.close.outcome, because=because)
 
@@ -266,25 +276,44 @@ def _rungs(policy: PolicyDocument) -> list[tuple[str, timedelta]]:
     return sorted(rungs, key=lambda rung: rung[1])
 
 
-def _next_words(
-    policy: PolicyDocument, facts: CaseFacts, around: Surroundings, words: Words, now: datetime, started: datetime
-) -> Iterator[AnyStep]:
-    """Words about lost access go out with the change; the scheduled ones wait for silence, gap and contact hours."""
-    treatment = _treatment(facts)
-    if treatment and not treatment.contact:
-        return
+@dataclass(frozen=True)
+class _Upcoming:
+    """The next scheduled message: when the policy has it due, and as a step at the moment it may be sent."""
+
+    due: datetime
+    step: Notify | Offer
+
+
+def _words_about_access(policy: PolicyDocument, facts: CaseFacts, words: Words) -> Iterator[Notify]:
+    """They go out with the change."""
     change = facts.access_changes[-1] if facts.access_changes else None
-    if change and change.level in LOST_ACCESS and not _told(facts, change.level.value):
+    if change and change.level in LOST_ACCESS and _may_write(facts) and not _told(facts, change.level.value):
         level = change.level.value
         because = f"service was {level}; the customer must know why and how it comes back"
         channels = policy.access_channels
         yield Notify(at=change.at, name=level, template=level, channels=channels, because=because, words=words)
-    upcoming = min(_scheduled_words(policy, facts, words, started), key=lambda step: step.at, default=None)
-    if upcoming:
-        earliest = max(upcoming.at, facts.failed_at + policy.silence_for(facts.category), _gap_ends(policy, facts), now)
-        contact = policy.contact
-        allowed = within_hours(earliest, around.customer.zone, contact.opens, contact.closes)
-        yield upcoming.model_copy(update={"at": allowed})
+
+
+def _upcoming_words(
+    policy: PolicyDocument, facts: CaseFacts, around: Surroundings, words: Words, now: datetime
+) -> _Upcoming | None:
+    """Scheduled messages wait for the silent window, the gap and the customer's contact hours."""
+    started = facts.failed_at + facts.held_for
+    step = min(_scheduled_words(policy, facts, words, started), key=lambda step: step.at, default=None)
+    if step is None or not _may_write(facts):
+        return None
+    earliest = max(step.at, facts.failed_at + policy.silence_for(facts.category), _gap_ends(policy, facts), now)
+    allowed = _in_contact_hours(policy, around, earliest)
+    return _Upcoming(due=step.at, step=step.model_copy(update={"at": allowed}))
+
+
+def _may_write(facts: CaseFacts) -> bool:
+    treatment = _treatment(facts)
+    return treatment is None or treatment.contact
+
+
+def _in_contact_hours(policy: PolicyDocument, around: Surroundings, moment: datetime) -> datetime:
+    return within_hours(moment, around.customer.zone, policy.contact.opens, policy.contact.closes)
 
 
 def _scheduled_words(
@@ -330,16 +359,26 @@ def _gap_ends(policy: PolicyDocument, facts: CaseFacts) -> datetime:
     return max(sent) + policy.contact.gap if sent else facts.failed_at
 
 
-def _next_access(policy: PolicyDocument, facts: CaseFacts, started: datetime) -> Iterator[AnyStep]:
+def _next_access(
+    policy: PolicyDocument, facts: CaseFacts, around: Surroundings, upcoming: _Upcoming | None
+) -> Iterator[AnyStep]:
+    """Within contact hours, since words go out with it; and never before a warning that should have come first."""
     treatment = _treatment(facts)
     if treatment and not treatment.blames_customer:
         return
+
+    def moment(after: timedelta) -> datetime:
+        due = facts.failed_at + facts.held_for + after
+        if upcoming and upcoming.due <= due:
+            due = max(due, upcoming.step.at + policy.contact.gap)
+        return _in_contact_hours(policy, around, due)
+
     if policy.limit and facts.access in (AccessLevel.FULL, AccessLevel.NOTICE):
         because = f"still unpaid {_days(policy.limit.after)} after the failure; extras go first"
-        yield Limit(at=started + policy.limit.after, takes=policy.limit.takes, because=because)
+        yield Limit(at=moment(policy.limit.after), takes=policy.limit.takes, because=because)
     if policy.suspend and facts.access is not AccessLevel.SUSPENDED:
         because = f"still unpaid {_days(policy.suspend.after)} after the failure"
-        yield Suspend(at=started + policy.suspend.after, because=because)
+        yield Suspend(at=moment(policy.suspend.after), because=because)
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------

@@ -296,7 +296,11 @@ class CaseFacts(Record):
     def untried_credential(self) -> NewCredential | None:
         """A credential the customer gave that no attempt of ours has used yet."""
         latest = self.new_credentials[-1] if self.new_credentials else None
-        if latest is None or any(a.action_id == latest.action_id for a in self.attempts):
+        if latest is None:
+            return None
+        tries = [a.outcome for a in self.attempts if a.action_id == latest.action_id]
+        # A request that was lost on the way is made once more; the customer gave the card to be charged.
+        if len(tries) >= 2 or any(outcome is not Outcome.NOT_ACCEPTED for outcome in tries):
             return None
         refused = any(r.at >= latest.at and r.free_at is None for r in self.refusals)
         return None if refused else latest

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from policies.decide import RECONCILE_AFTER, CustomerView, Surroundings, next_step
+from policies.decide import PENDING_LOOKED_UP_AFTER, UNKNOWN_LOOKED_UP_AFTER, CustomerView, Surroundings, next_step
 from policies.declines import TREATMENTS, Category, Retryable
 from policies.document import EscalateTo, PolicyDocument, ScheduledMessage
 from policies.events import CloseOutcome
@@ -232,15 +232,24 @@ def test_an_unclear_attempt_is_looked_up_before_a_person_may_close() -> None:
 
 
 def test_when_nobody_can_look_it_up_a_person_may_close_all_the_same() -> None:
-    unclear = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN, look_ups=len(RECONCILE_AFTER))
+    unclear = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN, look_ups=len(UNKNOWN_LOOKED_UP_AFTER))
     assert isinstance(step_of(case(close_asked=asked_to_close(), attempts=(unclear,)), day(3)), Close)
 
 
 # --- what holds a case -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.PENDING])
-@pytest.mark.parametrize(("look_ups", "after"), list(enumerate(RECONCILE_AFTER)))
+@pytest.mark.parametrize(
+    ("outcome", "look_ups", "after"),
+    [
+        (outcome, look_ups, after)
+        for outcome, schedule in (
+            (Outcome.UNKNOWN, UNKNOWN_LOOKED_UP_AFTER),
+            (Outcome.PENDING, PENDING_LOOKED_UP_AFTER),
+        )
+        for look_ups, after in enumerate(schedule)
+    ],
+)
 def test_an_unclear_attempt_blocks_all_else_and_is_looked_up_more_and_more_slowly(
     outcome: Outcome, look_ups: int, after: timedelta
 ) -> None:
@@ -252,7 +261,7 @@ def test_an_unclear_attempt_blocks_all_else_and_is_looked_up_more_and_more_slowl
 
 
 def test_after_the_last_look_up_a_person_is_asked_once_and_then_the_case_holds() -> None:
-    unclear = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN, look_ups=len(RECONCILE_AFTER))
+    unclear = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN, look_ups=len(UNKNOWN_LOOKED_UP_AFTER))
     step = step_of(case(attempts=(unclear,)), day(2))
     assert isinstance(step, Escalate)
     assert (step.to, step.words.because) == ("ops", step.because)
@@ -263,7 +272,7 @@ def test_after_the_last_look_up_a_person_is_asked_once_and_then_the_case_holds()
 
 
 def test_a_paused_case_asks_nobody_about_an_unclear_attempt() -> None:
-    unclear = tried(1, day(1), "ladder-1", outcome=Outcome.PENDING, look_ups=len(RECONCILE_AFTER))
+    unclear = tried(1, day(1), "ladder-1", outcome=Outcome.PENDING, look_ups=len(PENDING_LOOKED_UP_AFTER))
     step = step_of(case(attempts=(unclear,), stops=(paused(day(2)),)), day(2))
     assert isinstance(step, Hold)
     assert "attempt 1 is still pending" in step.because
@@ -692,3 +701,46 @@ def test_every_field_of_a_policy_is_in_the_table_above() -> None:
         inner = type(part).model_fields if isinstance(part, BaseModel) else ()
         fields |= {f"{name}.{field}" for field in inner} or {name}
     assert fields <= {row[0] for row in FIELDS}
+
+
+def test_after_an_outage_nobody_loses_service_before_the_warning_that_should_have_come_first() -> None:
+    told_early = tuple(told(name, day(4)) for name in ("first_notice", "reminder", "offer_1"))
+    facts = case(
+        Category.EXPIRED_CARD, messages=told_early, access_changes=(access(AccessLevel.LIMITED, day(8)),)
+    ).model_copy(update={"messages": (*told_early, told("limited", day(8)))})
+    warning = step_of(facts, day(15))
+    assert isinstance(warning, Notify)
+    assert warning.name == "warning"
+    warned = facts.model_copy(update={"messages": (*facts.messages, told("warning", day(15)))})
+    after = step_of(warned, day(15))
+    assert isinstance(after, Suspend)
+
+
+def test_the_warning_of_an_outage_is_followed_by_the_gap_before_the_suspension() -> None:
+    late = case(Category.EXPIRED_CARD, messages=(told("first_notice", day(14.9)),))
+    steps = next_step(SELF_SERVE, late, NOWHERE, day(15))
+    assert not isinstance(steps, Limit | Suspend)
+    assert steps.at >= day(14.9) + SELF_SERVE.contact.gap
+
+
+def test_service_is_taken_in_contact_hours_since_words_go_out_with_it() -> None:
+    tokyo = Surroundings(customer=CustomerView(zone="Asia/Tokyo"))
+    step = step_of(case(Category.EXPIRED_CARD, messages=QUIET), day(7), around=tokyo)
+    assert isinstance(step, Limit)
+    # Day 8 at ten in UTC is 19:00 in Tokyo, before eight in the evening.
+    assert step.at == day(8)
+    later = case(Category.EXPIRED_CARD, messages=QUIET, failed_at=at(3))
+    step = step_of(later, day(7), around=tokyo)
+    # 22:00 in Tokyo is too late: the next morning at eight, which is 23:00 in UTC.
+    assert step.at == datetime(2026, 3, 10, 23, tzinfo=UTC)
+
+
+def test_a_new_card_whose_request_was_lost_is_tried_once_more_and_then_not_again() -> None:
+    new = new_card(day(2))
+    lost = tried(1, day(2), outcome=Outcome.NOT_ACCEPTED, action_id=new.action_id, credential_id=NEW_CARD)
+    again = step_of(case(Category.EXPIRED_CARD, messages=QUIET, new_credentials=(new,), attempts=(lost,)), day(2.1))
+    assert isinstance(again, Charge)
+    assert again.action_id == new.action_id
+    twice = (lost, lost.model_copy(update={"ordinal": 2}))
+    step = step_of(case(Category.EXPIRED_CARD, messages=QUIET, new_credentials=(new,), attempts=twice), day(2.2))
+    assert not isinstance(step, Charge)

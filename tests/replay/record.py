@@ -1,4 +1,4 @@
-"""`./dev record [NAME ...]`: records golden histories anew. Say why in the commit: a changed history is a changed story."""
+"""`./dev record [NAME ...]`: records golden histories anew. The commit says why: a changed history, a changed story."""
 
 import asyncio
 import sys

@@ -183,7 +183,7 @@ If the amount stays open, this is what happens and when:
 
 - Monday, November 30, 2026: extras are paused (bonus credits and add-ons). The rest of your plan keeps working.
 - Sunday, December 6, 2026: your service is paused. Your data is kept.
-- Tuesday, December 22, 2026: we stop collecting and close the subscription.
+- Tuesday, December 22, 2026: we stop trying to collect the payment.
 
 https://pay.northwind.example/i/in_1042
 
