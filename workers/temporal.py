@@ -30,8 +30,11 @@ _TYPES = {
 }
 
 
-async def connect(settings: Settings, lazy: bool = False, interceptors: Sequence[Interceptor] = ()) -> Client:
-    """`lazy`: connects at the first call, so that the API starts while Temporal is down."""
+async def connect(
+    settings: Settings, lazy: bool = False, interceptors: Sequence[Interceptor] = (), identity: str | None = None
+) -> Client:
+    """`lazy`: connects at the first call, so that the API starts while Temporal is down. `identity` stands in
+    histories; None: process and machine."""
     key = settings.temporal_api_key
     return await Client.connect(
         settings.temporal_address,
@@ -41,6 +44,7 @@ async def connect(settings: Settings, lazy: bool = False, interceptors: Sequence
         data_converter=pydantic_data_converter,
         interceptors=interceptors,
         lazy=lazy,
+        identity=identity,
     )
 
 
