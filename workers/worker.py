@@ -1,8 +1,9 @@
 """`recoup worker`: runs workflows and activities, and a relay beside them. Any number of workers may run."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -30,6 +31,8 @@ GRACE = timedelta(seconds=10)
 STICKY_TIMEOUT = timedelta(seconds=2)
 """After a worker died its cases wait this long for it before another worker takes them over."""
 
+Activity = Callable[..., Awaitable[Any]]
+
 log = logging.getLogger(__name__)
 
 
@@ -44,30 +47,35 @@ async def run_worker(settings: Settings) -> None:
             for complaint in await prepare_namespace(client, timedelta(days=settings.temporal_retention_days)):
                 log.warning("the namespace could not be prepared: %s", complaint)
             relay = Relay(wiring.store, client, SPEAKERS, wiring.adapters, settings.task_queue, settings.relay_batch)
-            async with make_worker(client, wiring, policies, settings):
+            async with make_worker(client, activities_of(wiring, policies, settings), settings):
                 log.info("worker is up: %s policies, task queue %s", len(policies), settings.task_queue)
                 await relay.run(stop)
 
 
-def make_worker(client: Client, wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings) -> Worker:
+def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings) -> list[Activity]:
+    """One method for each signature of `activities/contracts.py`."""
     store, adapters = wiring.store, wiring.adapters
     casework = Casework(store, adapters, policies)
     charging = Charging(store, adapters)
     messaging = Messaging(store, adapters, Renderer(settings.merchant))
+    return [
+        casework.open_case,
+        casework.close_case,
+        Deciding(store).decide,
+        charging.charge,
+        charging.look_up,
+        messaging.send_message,
+        messaging.escalate,
+        Service(adapters).change_access,
+    ]
+
+
+def make_worker(client: Client, activities: Sequence[Activity], settings: Settings) -> Worker:
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[DunningWorkflow],
-        activities=[
-            casework.open_case,
-            casework.close_case,
-            Deciding(store).decide,
-            charging.charge,
-            charging.look_up,
-            messaging.send_message,
-            messaging.escalate,
-            Service(adapters).change_access,
-        ],
+        activities=activities,
         interceptors=[Heartbeats()],
         max_concurrent_activities=settings.max_concurrent_activities,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,

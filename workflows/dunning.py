@@ -7,11 +7,12 @@ Owns waiting, ordering and the record of what happened. To add a step: class in 
 a method below. Workflow code changes keep `tests/replay/` green.
 """
 
+import asyncio
 from datetime import timedelta
 from typing import Any, assert_never
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import (
@@ -32,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from policies import keys, record
     from policies.events import (
+        CloseCase,
+        CloseOutcome,
         Resume,
     )
     from policies.facts import (
@@ -63,6 +66,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import DunningInput, DunningResult, Resumed
 
 
+CANCELLED_IN_TEMPORAL = CloseCase(
+    action_id="cancelled in Temporal",
+    actor="Temporal",
+    reason="the workflow was cancelled",
+    outcome=CloseOutcome.CANCELLED,
+)
+
+
 @workflow.defn
 class DunningWorkflow(CaseHandlers):
     @workflow.init
@@ -72,6 +83,15 @@ class DunningWorkflow(CaseHandlers):
 
     @workflow.run
     async def run(self, opening: DunningInput) -> DunningResult:
+        """Cancelling the workflow is how a colleague gives a claim up: the case ends in order, not in mid-act."""
+        recovering = asyncio.create_task(self._recover())
+        while True:
+            try:
+                return await asyncio.shield(recovering)
+            except asyncio.CancelledError:
+                self._tell(CANCELLED_IN_TEMPORAL)
+
+    async def _recover(self) -> DunningResult:
         await self._open()
         while True:
             step = await self._decide()
@@ -106,7 +126,7 @@ class DunningWorkflow(CaseHandlers):
                     raise AssertionError("holding and closing are no acts")
                 case _:
                     assert_never(step)
-        except ActivityError as error:
+        except FailureError as error:
             self._facts = record.with_trouble(self.facts, f"{step.kind} failed: {_reason(error)}", workflow.now())
 
     # --- steps --------------------------------------------------------------------------------------------------------
@@ -124,7 +144,7 @@ class DunningWorkflow(CaseHandlers):
                     retry_policy=timing.OUTSIDE_RETRY,
                     summary="read invoice, customer and decline; choose the policy",
                 )
-            except ActivityError as error:
+            except FailureError as error:
                 await self._wait_for_help(f"the case could not be opened: {_reason(error)}")
             else:
                 self._policy, self._segment, self._facts = opened.policy, opened.segment, opened.facts
@@ -151,7 +171,8 @@ class DunningWorkflow(CaseHandlers):
                 retry_policy=timing.DECISION_RETRY,
                 summary="what is due next",
             )
-        except ActivityError as error:
+        except FailureError as error:
+            # A local activity fails with its own error, not wrapped in an ActivityError.
             trouble = f"no decision could be made: {_reason(error)}"
             self._facts = record.with_trouble(self.facts, trouble, workflow.now())
             return Hold(at=workflow.now(), waits_for="ops", because=f"needs a person: {trouble}")
@@ -363,8 +384,8 @@ class DunningWorkflow(CaseHandlers):
         workflow.continue_as_new(DunningInput(case=self._case, resumed=resumed))
 
 
-def _reason(error: ActivityError) -> str:
+def _reason(error: FailureError) -> str:
     """The cause in one line: a person reads it in the UI."""
-    cause = error.cause
+    cause = error.cause or error
     kind = getattr(cause, "type", None) or type(cause).__name__
     return f"{kind}: {cause}"[:300]

@@ -1,0 +1,168 @@
+"""What goes wrong on our side: decisions that fail, resets, long histories, changed policies. No case is lost by it."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import WorkflowExecutionStatus
+
+from activities.contracts import DecideRequest
+from activities.deciding import Deciding
+from policies.document import PolicyDocument
+from policies.steps import Step
+from tests.fixtures.temporal import TemporalServer
+from tests.fixtures.town import Case, Town, building_town, new_databases
+from workers.settings import Settings
+from workers.wiring import read_policies
+from workers.worker import activities_of, make_worker
+from workflows.contracts import DunningInput
+from workflows.dunning import DunningWorkflow
+
+
+class FailingDecisions(Deciding):
+    """The real decision behind a switch."""
+
+    broken = True
+    calls = 0
+
+    @activity.defn
+    async def decide(self, request: DecideRequest) -> Step:
+        self.calls += 1
+        if self.broken:
+            raise ValueError("a rule that nobody tested")
+        return await super().decide(request)
+
+
+@asynccontextmanager
+async def second_worker(town: Town, policies: tuple[PolicyDocument, ...], **replaced: Any) -> AsyncIterator[Settings]:
+    """A worker on a task queue of its own; `replaced` activities by name. Yields its settings."""
+    settings = town.settings.model_copy(update={"task_queue": f"second-{uuid.uuid4().hex[:8]}"})
+    activities = [a for a in activities_of(town.wiring, policies, settings) if a.__name__ not in replaced]
+    async with make_worker(town.temporal, [*activities, *replaced.values()], settings):
+        yield settings
+
+
+async def start_on(town: Town, settings: Settings, story: str) -> Case:
+    case = await town.describe()
+    await case.fail(story, deliver=False)
+    await town.temporal.start_workflow(
+        DunningWorkflow.run, DunningInput(case=case.ref), id=case.ref.workflow_id, task_queue=settings.task_queue
+    )
+    return case
+
+
+async def test_a_decision_that_keeps_failing_does_not_spin_but_holds_and_says_so(town: Town) -> None:
+    decisions = FailingDecisions(town.store)
+    async with second_worker(town, read_policies([]), decide=decisions.decide) as settings:
+        case = await start_on(town, settings, "do_not_honor")
+        status = await case.until_state("on_hold")
+        assert decisions.calls == 3
+        assert "a rule that nobody tested" in status.because
+        await asyncio.sleep(2)
+        assert decisions.calls == 3
+        described = await case.handle.describe()
+        assert described.search_attributes["RecoupState"] == ["on_hold"]
+        decisions.broken = False
+        answer = await case.handle.execute_update(
+            "resume", {"action_id": "mended", "actor": "ops", "reason": "deployed the mended rule"}
+        )
+        assert answer["result"] == "done"
+        await case.until_state("retrying")
+        assert await case.to_the_end() == "written_off"
+
+
+async def test_a_reset_from_the_ui_charges_nobody_again_and_writes_nobody_again(town: Town) -> None:
+    case = await town.fails("do_not_honor")
+    await case.to_day(1.5)
+    charges, letters = await case.charges(), await case.letters()
+    assert (len(charges), len(letters)) == (1, 1)
+    await town.temporal.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=town.temporal.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=case.ref.workflow_id),
+            reason="somebody clicked Reset",
+            request_id=uuid.uuid4().hex,
+            workflow_task_finish_event_id=await first_workflow_task(case),
+        )
+    )
+    await case.until_decided()
+    # The new run lives through the first day once more: the same keys, which ledger and channel know already.
+    await case.to_day(2.5)
+    assert [what for _, what in await case.timeline() if what.startswith(("attempt", "message"))] == [
+        "message first_notice by email",
+        "attempt 1 of 49.00 EUR: declined (do_not_honor)",
+    ]
+    assert await case.charges() == charges
+    assert await case.letters() == letters
+
+
+async def first_workflow_task(case: Case) -> int:
+    async for event in case.handle.fetch_history_events():
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            return event.event_id
+    raise AssertionError("no workflow task was completed")
+
+
+async def test_a_long_case_goes_on_in_a_new_run_with_all_it_knows(database_url: str) -> None:
+    server = TemporalServer(extra_config=("limit.historyCount.suggestContinueAsNew=60",))
+    client = await server.start()
+    try:
+        async with building_town(client, *await new_databases(database_url)) as own_town:
+            case = await own_town.fails("do_not_honor")
+            first_run = (await case.handle.describe()).run_id
+            assert await case.to_the_end() == "written_off"
+            assert (await case.handle.describe()).run_id != first_run
+            assert len(await case.charges()) == 6
+            assert len([what for _, what in await case.timeline() if what.startswith("attempt")]) == 6
+    finally:
+        await server.stop()
+
+
+async def test_a_changed_policy_file_changes_new_cases_and_leaves_running_ones_alone(town: Town) -> None:
+    old = read_policies([])
+    sooner = old[-1].close.model_copy(update={"after": timedelta(days=23)})
+    rushed = old[-1].model_copy(update={"version": 2, "close": sooner})
+    async with second_worker(town, old) as settings:
+        running = await start_on(town, settings, "do_not_honor")
+        await running.until_decided()
+    activities = activities_of(town.wiring, (*old[:-1], rushed), settings)
+    async with make_worker(town.temporal, activities, settings):
+        fresh = await start_on(town, settings, "do_not_honor")
+        await fresh.until_decided()
+        assert (await running.status()).policy == "policy self_serve@1"
+        assert (await fresh.status()).policy == "policy self_serve@2"
+        await running.to_day(25)
+        await fresh.to_day(25)
+        assert await running.is_open()
+        assert await fresh.until_closed() == "written_off"
+
+
+async def test_a_case_that_cannot_read_its_invoice_waits_for_a_person(town: Town) -> None:
+    case = await town.describe()
+    await town.temporal.start_workflow(
+        DunningWorkflow.run, DunningInput(case=case.ref), id=case.ref.workflow_id, task_queue=town.settings.task_queue
+    )
+    status = await case.until_state("on_hold")
+    assert "NotFound" in status.because
+    await case.fail("do_not_honor", deliver=False)
+    await case.handle.signal("resume", {"action_id": "r", "actor": "ops", "reason": "the invoice is there now"})
+    await case.until_state("retrying")
+
+
+async def test_a_workflow_cancelled_in_temporal_closes_its_case_in_order(town: Town) -> None:
+    case = await town.fails("do_not_honor")
+    await case.to_day(2)
+    await case.handle.cancel()
+    assert await case.until_closed() == "cancelled"
+    row = await town.store.cases.latest(case.ref.case_id)
+    assert row is not None
+    assert row.because == "Temporal closed the case: the workflow was cancelled"
+    described = await case.handle.describe()
+    assert described.status is WorkflowExecutionStatus.COMPLETED
