@@ -107,7 +107,8 @@ class Messaging(MessagingActivities):
             text=rendered.text,
             now=request.now,
         )
-        await self._store.messages.sending(key, channel, request.now)
+        if not await self._store.messages.sending(key, channel, request.now):
+            return await self._already(key)
         try:
             outcome = await adapter.send(letter)
         except OutsideError as error:

@@ -27,9 +27,10 @@ def _actor(header: str, tokens: Mapping[str, str]) -> str | None:
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         return None
-    found = None
+    # What is no UTF-8 arrives as lone surrogates; it must compare as unequal, not fail.
+    given, found = token.strip().encode("utf-8", "surrogateescape"), None
     # All tokens are compared, so that the time taken tells nothing about which one was close.
     for known, actor in tokens.items():
-        if hmac.compare_digest(known.encode(), token.strip().encode()):
+        if hmac.compare_digest(known.encode(), given):
             found = actor
     return found

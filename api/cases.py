@@ -12,7 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.errors import answer, first_complaint, refuse
+from activities.sources.stripe import looks_like_card_number
+from api.errors import TemporalUnreachable, answer, first_complaint, refuse
 from api.parts import ACTOR, PARTS, ApiParts
 from api.telemetry import current_traceparent
 from policies.events import ActionAnswer, CaseAction, IgnoredBecause
@@ -56,6 +57,8 @@ async def act_on_case(request: web.Request) -> web.Response:
         action = _ACTION.validate_python(await _action_body(request, kind), strict=False)
     except ValidationError as error:
         return refuse(400, "invalid", first_complaint(error))
+    if unwelcome := _unwelcome(action):
+        return refuse(400, "invalid", unwelcome)
     parts = request.app[PARTS]
     envelope = ActionEnvelope(case=case, action=action)
     stored = await parts.store.inbox.receive(
@@ -68,7 +71,34 @@ async def act_on_case(request: web.Request) -> web.Response:
         current_traceparent(request.headers),
         held_for=HELD_FOR,
     )
-    return await _deliver(parts, case, action, stored.id)
+    if stored.conflict:
+        detail = "the action_id was used for another action of this case; choose a new one"
+        await parts.store.inbox.finish(
+            stored.id, "ignored", datetime.now(UTC), IgnoredBecause.DUPLICATE.value, detail, case.case_id
+        )
+        return refuse(409, "conflict", detail)
+    turned_down = None if stored.first else await _turned_down(parts, stored.id)
+    return turned_down or await _deliver(parts, case, action, stored.id)
+
+
+def _unwelcome(action: CaseAction) -> str | None:
+    """What must not enter a history: card data (promise P9), and a character that PostgreSQL cannot store."""
+    for name, text in action.model_dump(include={"credential_id", "reason"}).items():
+        if looks_like_card_number(text):
+            return f"{name}: looks like a card number; send the gateway's token of the card"
+        if "\x00" in text:
+            return f"{name}: holds a NUL character"
+    return None
+
+
+async def _turned_down(parts: ApiParts, row_id: str) -> web.Response | None:
+    """A repeated action that was refused is refused again: its row is finished, so nobody would deliver it."""
+    row = await parts.store.inbox.row(row_id)
+    if row is None or row["state"] != "ignored":
+        return None
+    if row["reason"] == IgnoredBecause.SUPERSEDED.value:
+        return refuse(409, "cannot_happen_now", row["detail"])
+    return refuse(404, "no_open_case", row["detail"])
 
 
 async def _action_body(request: web.Request, kind: str) -> dict[str, Any]:
@@ -90,18 +120,22 @@ async def _deliver(parts: ApiParts, case: CaseRef, action: CaseAction, row_id: s
         reason = str(error.cause)
         await inbox.finish(row_id, "ignored", now, IgnoredBecause.SUPERSEDED.value, reason, case.case_id)
         return refuse(409, "cannot_happen_now", reason)
-    except WorkflowUpdateRPCTimeoutOrCancelledError:
-        return _later(parts)
+    except (WorkflowUpdateRPCTimeoutOrCancelledError, RuntimeError):
+        # A RuntimeError is how a client says that it could not connect at all.
+        return await _later(parts, row_id)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
-            return _later(parts)
-        await inbox.finish(row_id, "ignored", now, IgnoredBecause.LATE.value, "no open case", case.case_id)
-        return refuse(404, "no_open_case", f"case {case.case_id} is not open")
+            return await _later(parts, row_id)
+        detail = f"case {case.case_id} is not open"
+        await inbox.finish(row_id, "ignored", now, IgnoredBecause.LATE.value, detail, case.case_id)
+        return refuse(404, "no_open_case", detail)
     await inbox.finish(row_id, "delivered", now, case_id=case.case_id)
     return answer(202 if said.result == "processing" else 200, said)
 
 
-def _later(parts: ApiParts) -> web.Response:
+async def _later(parts: ApiParts, row_id: str) -> web.Response:
+    """Hands the row to the relay at once; what the case may have heard already it ignores."""
+    await parts.store.inbox.try_again(row_id, datetime.now(UTC), "the case did not answer in time")
     parts.waker.wake()
     return answer(
         202, ActionAnswer(result="processing", because="accepted and stored; it is delivered as soon as possible")
@@ -116,6 +150,8 @@ async def _live_status(parts: ApiParts, case: CaseRef) -> CaseStatus | None:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
+    except RuntimeError as error:
+        raise TemporalUnreachable from error
 
 
 def _case(request: web.Request) -> CaseRef:

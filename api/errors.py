@@ -10,9 +10,12 @@ from temporalio.service import RPCError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+# Also a server that is shutting down, is full or has become a standby: it cannot keep what we would answer 2xx for.
 DATABASE_DOWN = (
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
     OSError,
     TimeoutError,
@@ -20,6 +23,10 @@ DATABASE_DOWN = (
 RETRY_AFTER_SECONDS = "5"
 
 log = logging.getLogger(__name__)
+
+
+class TemporalUnreachable(Exception):
+    """A client that has never connected says so with a bare RuntimeError; this is its name here."""
 
 
 def answer(status: int, body: BaseModel | dict[str, object], headers: dict[str, str] | None = None) -> web.Response:
@@ -37,8 +44,8 @@ def refuse(status: int, error: str, detail: str, headers: dict[str, str] | None 
 def first_complaint(error: ValidationError) -> str:
     """Field and reason of the first thing that is wrong; values are not repeated, they may be personal."""
     found = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in found["loc"])
-    return f"{where}: {found['msg']}" if where else found["msg"]
+    where, why = ".".join(str(part) for part in found["loc"])[:200], found["msg"].removeprefix("Value error, ")
+    return f"{where}: {why}" if where else why
 
 
 @web.middleware
@@ -47,6 +54,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except web.HTTPRequestEntityTooLarge:
         return refuse(413, "too_large", f"the body is larger than {request.client_max_size} bytes")
+    except web.RequestPayloadError:
+        return refuse(400, "malformed", "the body is not what its headers promise (length or content encoding)")
     except web.HTTPException as error:
         return refuse(
             error.status, error.reason.lower().replace(" ", "_"), f"{request.method} {request.path}: {error.reason}"
@@ -58,8 +67,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return refuse(
             503, "unavailable", "the database cannot be reached; send it again", {"Retry-After": RETRY_AFTER_SECONDS}
         )
-    except RPCError as error:
-        log.error("Temporal did not answer: %s", error.status.name)
+    except (RPCError, TemporalUnreachable) as error:
+        log.error("Temporal did not answer: %s", error.status.name if isinstance(error, RPCError) else "no connection")
         return refuse(503, "unavailable", "Temporal cannot be reached; try again", {"Retry-After": RETRY_AFTER_SECONDS})
     except Exception:
         log.exception("unexpected error at %s", request.match_info.route)

@@ -1,4 +1,4 @@
-"""/health/live: the process answers. /health/ready: it can keep its promises: the database is up. Temporal may be down."""
+"""/health/live: the process answers. /health/ready: the database is up, so promises can be kept; Temporal may be down."""
 
 import asyncpg
 from aiohttp import web

@@ -23,6 +23,11 @@ def current_traceparent(headers: Mapping[str, str]) -> str | None:
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
         return carrier.get("traceparent")
+    return _well_formed(headers)
+
+
+def _well_formed(headers: Mapping[str, str]) -> str | None:
+    """The only trace header taken from strangers: the SDK fails on a `baggage` that is no UTF-8."""
     given = headers.get("traceparent", "")
     return given if _TRACEPARENT.fullmatch(given) else None
 
@@ -32,7 +37,8 @@ async def one_span_per_request(request: web.Request, handler: Handler) -> web.St
     """Names the route, never the address: addresses carry ids and tokens. A 4xx is the caller's error, not ours."""
     resource = request.match_info.route.resource
     route = resource.canonical if resource else "unmatched"
-    context = propagate.extract(dict(request.headers))
+    given = _well_formed(request.headers)
+    context = propagate.extract({"traceparent": given}) if given else None
     with TRACER.start_as_current_span(
         f"{request.method} {route}", context=context, kind=trace.SpanKind.SERVER, set_status_on_exception=False
     ) as span:

@@ -57,7 +57,7 @@ async def receive_webhook(request: web.Request) -> web.Response:
 async def _store(
     request: web.Request, speaker: Speaker, source: str, account: str, item: Item, now: datetime
 ) -> Received:
-    kept = {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers}
+    kept = {name: _as_text(request.headers[name]) for name in KEPT_HEADERS if name in request.headers}
     stored = await request.app[PARTS].store.inbox.receive(
         source, account, item.event_key, kept, item.body, now, current_traceparent(request.headers)
     )
@@ -67,6 +67,11 @@ async def _store(
     elif stored.conflict:
         status = "conflict"
     return Received(event=item.event_key, status=status, note=_note(speaker, item, stored.id))
+
+
+def _as_text(header: str) -> str:
+    """A header may hold any bytes; PostgreSQL stores text."""
+    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _note(speaker: Speaker, item: Item, event_id: str) -> str | None:

@@ -1,1 +1,7 @@
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.sandbox", "tests.fixtures.temporal", "tests.fixtures.town"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.sandbox",
+    "tests.fixtures.store",
+    "tests.fixtures.temporal",
+    "tests.fixtures.town",
+]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -120,22 +121,25 @@ def _settings() -> Any:
     except ValidationError as error:
         for wrong in error.errors(include_input=False):
             name = "RECOUP_" + "__".join(str(part) for part in wrong["loc"]).upper()
-            typer.echo(f"recoup: {name}: {wrong['msg']}", err=True)
+            typer.echo(f"recoup: {name}: {wrong['msg'].removeprefix('Value error, ')}", err=True)
     except Exception as error:
         # pydantic-settings raises its own error when a variable that should hold JSON does not.
-        typer.echo(f"recoup: {error}: {error.__cause__ or ''}", err=True)
+        said = re.sub(r'field "(\w+)"', lambda found: f"RECOUP_{found[1].upper()}", str(error))
+        typer.echo(f"recoup: {said}: {error.__cause__ or ''}", err=True)
     raise typer.Exit(2)
 
 
 def _run(what: Any) -> Any:
     """Known mistakes end in one sentence and exit code 2, Ctrl-C in 130."""
+    from activities.store.database import MigrationChanged
     from policies.load import PolicyError
     from workers.mistakes import Mistake
 
     try:
         return asyncio.run(what)
-    except (PolicyError, Mistake) as error:
-        typer.echo(f"recoup: {error}", err=True)
+    except (PolicyError, MigrationChanged, Mistake, OSError) as error:
+        # OSError: a file that is not there, a port in use, a server that cannot be reached; the text names it.
+        typer.echo(f"recoup: {str(error) or type(error).__name__}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

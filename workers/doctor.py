@@ -41,7 +41,7 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _policies(settings: Settings) -> list[Finding]:
     try:
         documents = read_policies(settings.policies)
-    except (PolicyError, OSError) as error:
+    except (PolicyError, UnicodeDecodeError, OSError) as error:
         return [Finding(what="policies", status="failed", says=str(error), way_out="mend the file named")]
     return [Finding(what="policies", status="ok", says=", ".join(d.edition for d in documents))]
 
@@ -84,7 +84,7 @@ async def _temporal(settings: Settings) -> list[Finding]:
     try:
         client = await connect(settings)
         return [Finding(what="temporal", status="ok", says=settings.temporal_address), *await _namespace(client)]
-    except (RuntimeError, RPCError) as error:
+    except (RuntimeError, ValueError, RPCError) as error:
         says = f"{settings.temporal_address}: {str(error)[:120]}"
         way_out = "start Temporal or mend RECOUP_TEMPORAL_ADDRESS and RECOUP_TEMPORAL_NAMESPACE"
         return [Finding(what="temporal", status="failed", says=says, way_out=way_out)]

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from opentelemetry import metrics, propagate, trace
+from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -26,7 +27,7 @@ from activities.store.cases import CaseRow, Task
 from activities.store.inbox import InboxRow
 from activities.store.store import Store
 from api.cases import ACTIONS_SOURCE
-from api.errors import DATABASE_DOWN
+from api.errors import DATABASE_DOWN, first_complaint
 from api.wake import CHANNEL
 from policies.base import Record
 from policies.events import (
@@ -50,7 +51,17 @@ POLL_SECONDS = 1.0
 AT_ONCE = 20
 """Deliveries under way at a time; events of one invoice go one after the other."""
 MAX_TRIES = 50
+"""Of a row that fails by itself. What is down is waited for, however long: the answer is late, never wrong."""
 LONGEST_PAUSE = timedelta(minutes=5)
+OUTAGES = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.ABORTED,
+    }
+)
 
 RPC_PATIENCE = timedelta(seconds=10)
 
@@ -140,7 +151,13 @@ class Relay:
             except (Misconfigured, NotFound) as error:
                 fate = Dead(reason=f"{type(error).__name__}: {error}")
             except (RPCError, Unavailable, *DATABASE_DOWN) as error:
-                await self._try_again(row, f"{type(error).__name__}: {error}"[:300])
+                is_outage = not isinstance(error, RPCError) or error.status in OUTAGES
+                await self._try_again(row, f"{type(error).__name__}: {error}"[:300], is_outage)
+                return
+            except ValidationError as error:
+                # Perhaps from a newer version: this one may be replaced in time. Its values are not for the log.
+                log.error("row %s cannot be read: %s", row.id, error.title)
+                await self._try_again(row, f"{error.title}: {first_complaint(error)}"[:300])
                 return
             except Exception as error:
                 log.exception("row %s could not be delivered", row.id)
@@ -167,12 +184,14 @@ class Relay:
         invoices = [said.event.invoice_id]
         if said.lookup:
             invoices = await self._find_invoices(row, said.lookup)
-        fate: Fate = Ignored(reason=_NOT_DUNNING, detail="it belongs to no invoice that is being recovered")
+        fates: list[Fate] = []
         for invoice_id in invoices:
             case = CaseRef(source=row.source, account=row.account, invoice_id=invoice_id)
             event = said.event.model_copy(update={"invoice_id": invoice_id})
-            fate = await self._not_dunning(case, said) or await self._deliver_to_case(case, event)
-        return fate
+            fates.append(await self._not_dunning(case, said) or await self._deliver_to_case(case, event))
+        nothing = Ignored(reason=_NOT_DUNNING, detail="it belongs to no invoice that is being recovered")
+        # One case that heard it makes it delivered.
+        return next((fate for fate in fates if isinstance(fate, Delivered)), fates[0] if fates else nothing)
 
     async def _not_dunning(self, case: CaseRef, said: Addressed) -> Ignored | None:
         """An event that names no invoice does not tell what kind of invoice it is about either; its owner does."""
@@ -293,9 +312,9 @@ class Relay:
         ROWS.add(1, {"source": row.source, "state": state, "reason": reason})
         LAG.record((now - row.received_at).total_seconds(), {"source": row.source})
 
-    async def _try_again(self, row: InboxRow, why: str) -> None:
+    async def _try_again(self, row: InboxRow, why: str, is_outage: bool = False) -> None:
         """Back-off by the tries so far; a row that never goes through ends as a dead letter, with the last reason."""
-        if row.tries >= MAX_TRIES:
+        if row.tries >= MAX_TRIES and not is_outage:
             await self._finish(row, Dead(reason=f"gave up after {row.tries} tries: {why}"))
             return
         pause = min(timedelta(seconds=2 ** min(row.tries, 10)), LONGEST_PAUSE)

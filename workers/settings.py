@@ -5,9 +5,9 @@ Secrets come from the environment or from files (`RECOUP_SECRETS_DIR`), never fr
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.channels.render import Merchant
@@ -23,7 +23,8 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr = SecretStr("postgresql://recoup@127.0.0.1:5432/recoup")
-    database_pool: Annotated[int, Field(ge=1, le=200)] = 10
+    # One connection is the relay's ear, so a single one would leave none to work with.
+    database_pool: Annotated[int, Field(ge=2, le=200)] = 10
 
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
@@ -64,14 +65,17 @@ class Settings(BaseSettings):
     otlp_endpoint: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @model_validator(mode="after")
-    def _secrets_are_long(self) -> Self:
-        for actor, token in self.api_tokens.items():
+    @field_validator("api_tokens")
+    @classmethod
+    def _tokens_are_long_and_tell_people_apart(cls, tokens: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for actor, token in tokens.items():
             if len(token.get_secret_value()) < 16:
                 raise ValueError(
                     f"the API token of {actor!r} is shorter than 16 characters; make one with: openssl rand -hex 24"
                 )
-        return self
+        if len({token.get_secret_value() for token in tokens.values()}) < len(tokens):
+            raise ValueError("two actors have one token, so nobody could tell who acted; give each their own")
+        return tokens
 
     def secrets_by_account(self) -> dict[str, list[str]]:
         return {place: [s.get_secret_value() for s in secrets] for place, secrets in self.webhook_secrets.items()}

@@ -5,7 +5,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from activities.store.database import Pool, queries
 from policies.base import Request
@@ -14,7 +14,7 @@ from policies.decide import CustomerView
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError(f"{name!r} is no time zone; write an IANA name such as Europe/Berlin")
+        raise ValueError("is no time zone; write an IANA name such as Europe/Berlin")
     return ZoneInfo(name).key
 
 
@@ -22,25 +22,29 @@ def _known_locale(name: str) -> str:
     try:
         return str(Locale.parse(name, sep="-" if "-" in name else "_"))
     except (ValueError, UnknownLocaleError) as error:
-        raise ValueError(f"{name!r} is no locale; write one such as en, de or pt_BR") from error
+        raise ValueError("is no locale; write one such as en, de or pt_BR") from error
+
+
+OneLine = Annotated[str, StringConstraints(pattern="^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+"""No line breaks (they would add headers to an e-mail) and no character that PostgreSQL cannot store."""
 
 
 class ContactPoint(Request):
     """Where one channel reaches the customer. Without consent the channel is never used."""
 
-    address: Annotated[str, Field(min_length=1, max_length=320)]
+    address: Annotated[OneLine, Field(min_length=1, max_length=320)]
     consent: bool = True
 
 
 class SupportContact(Request):
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    email: Annotated[str, Field(min_length=3, max_length=320)]
+    name: Annotated[OneLine, Field(min_length=1, max_length=200)]
+    email: Annotated[OneLine, Field(min_length=3, max_length=320)]
 
 
 class Customer(Request):
     """What `PUT /customers/{source}/{account}/{id}` takes; what is left out has the default shown here."""
 
-    name: Annotated[str | None, Field(max_length=200)] = None
+    name: Annotated[OneLine, Field(max_length=200)] | None = None
     segment: Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")] = "self_serve"
     zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     locale: Annotated[str, AfterValidator(_known_locale)] = "en"

@@ -43,9 +43,15 @@ class ContactLedger:
                 at=at,
             )
 
-    async def sending(self, key: str, channel: str, at: datetime) -> None:
-        """Written before the channel is asked."""
-        await self._add(key, channel, "sending", None, at)
+    async def sending(self, key: str, channel: str, at: datetime) -> bool:
+        """Written before the channel is asked. False when another run of the activity has asked one meanwhile."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._queries.lock(connection, key=key)
+            row = await self._queries.by_key(connection, key=key)
+            if row is None or row["status"] not in (None, "not_sent"):
+                return False
+            await self._queries.add_result(connection, key=key, channel=channel, status="sending", detail=None, at=at)
+            return True
 
     async def not_sent(self, key: str, channel: str, detail: str, at: datetime) -> None:
         """The channel certainly did not take it, so another try or another channel may."""

@@ -21,11 +21,16 @@ class Clock:
         self._client = client
         self.started = started
         self._now = started
+        self._skipped: dict[str, timedelta] = {}
 
     @property
     def now(self) -> datetime:
         """Where the lock step stands; a running case may be some seconds ahead."""
         return max(self._now, datetime.now(UTC))
+
+    def time_of(self, workflow_id: str) -> datetime:
+        """A case's own time: what was skipped, and the wall clock that goes on between skips."""
+        return datetime.now(UTC) + self._skipped.get(workflow_id, timedelta())
 
     def handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(workflow_id)
@@ -34,22 +39,24 @@ class Clock:
         description = await self.handle(workflow_id).describe()
         return description.status is WorkflowExecutionStatus.RUNNING
 
-    async def advance(self, workflow_ids: list[str], day: float) -> None:
-        """Runs the cases up to `day` after the start. A case that ends on the way is no error."""
+    async def advance(self, workflow_ids: list[str], day: float) -> set[str]:
+        """Runs the cases up to `day` after the start; returns those that ended on the way."""
         self._now = self.started + timedelta(days=day)
-        await asyncio.gather(*(self._advance(workflow_id) for workflow_id in workflow_ids))
+        reached = await asyncio.gather(*(self._advance(workflow_id) for workflow_id in workflow_ids))
+        return {workflow_id for workflow_id, there in zip(workflow_ids, reached, strict=True) if not there}
 
-    async def time_of(self, workflow_id: str) -> datetime:
-        return await self._skipper.get_current_time(self.handle(workflow_id))
-
-    async def _advance(self, workflow_id: str) -> None:
-        handle = self.handle(workflow_id)
+    async def _advance(self, workflow_id: str) -> bool:
+        """False when the case ended on the way."""
+        ahead = self._now - self.time_of(workflow_id)
+        if ahead <= timedelta():
+            return await self.is_open(workflow_id)
         async with asyncio.timeout(PATIENCE_SECONDS):
             try:
-                ahead = self._now - await self._skipper.get_current_time(handle)
-                if ahead > timedelta():
-                    await self._skipper.fast_forward(handle, ahead)
+                there = await self._skipper.fast_forward(self.handle(workflow_id), ahead)
             except RPCError:
-                # It ended between two questions; anything else shows when the case does not end as told.
+                # It ended before the question came; anything else is a real trouble.
                 if await self.is_open(workflow_id):
                     raise
+                return False
+        self._skipped[workflow_id] = self._skipped.get(workflow_id, timedelta()) + ahead
+        return there

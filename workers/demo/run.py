@@ -70,9 +70,17 @@ async def walk(stack: Stack, stories: Sequence[DemoStory], console: Console) -> 
         began = time.monotonic()
         walker = Walker(stories, DemoWorld(stack, session, f"{int(time.time()):x}"), Clock(client, datetime.now(UTC)))
         await walker.fail_all()
-        with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
-            await walker.walk(lambda day: live.update(draw(walker.rows, day, walker.clock.now), refresh=True))
+        await walk_and_show(walker, console)
         return await walker.report(time.monotonic() - began)
+
+
+async def walk_and_show(walker: "Walker", console: Console) -> None:
+    """A live table on a terminal; elsewhere only the summary is worth printing."""
+    if not console.is_terminal:
+        await walker.walk(None)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        await walker.walk(lambda day: live.update(draw(walker.rows, day, walker.clock.now), refresh=True))
 
 
 class Walker:
@@ -91,13 +99,14 @@ class Walker:
         await asyncio.gather(*(self._world.fail(story) for story in self._stories.values()))
         await asyncio.gather(*(self._until_opened(workflow_id) for workflow_id in self._stories))
 
-    async def walk(self, show: Callable[[float], None]) -> None:
-        """Day by day, and whenever somebody acts; ends early when every case has ended."""
+    async def walk(self, show: Callable[[float], None] | None) -> None:
+        """Day by day, and whenever somebody acts; ends early when every case has ended. `show` gets the day."""
         for day in self._moments():
-            await self.clock.advance(sorted(self._open), day)
+            await self._close_rows(await self.clock.advance(sorted(self._open), day))
             await asyncio.gather(*(self._act_on(workflow_id, day) for workflow_id in sorted(self._open)))
-            await asyncio.gather(*(self._look_at(workflow_id) for workflow_id in sorted(self._open)))
-            show(day)
+            if show:
+                await asyncio.gather(*(self._look_at(workflow_id) for workflow_id in sorted(self._open)))
+                show(day)
             if not self._open:
                 return
 
@@ -115,7 +124,7 @@ class Walker:
         for due in story.days:
             if due.day == day and await self.clock.is_open(workflow_id):
                 before = await self._status(workflow_id)
-                await self._world.act(story, due.act, await self.clock.time_of(workflow_id))
+                await self._world.act(story, due.act, self.clock.time_of(workflow_id))
                 await self._until_noticed(workflow_id, before)
 
     async def _until_opened(self, workflow_id: str) -> None:
@@ -138,15 +147,16 @@ class Walker:
         raise NothingHappened(f"{workflow_id} took no notice within {NEWS_WITHIN_SECONDS} s")
 
     async def _look_at(self, workflow_id: str) -> None:
-        row = self._rows[workflow_id]
-        if await self.clock.is_open(workflow_id):
-            status = await self._status(workflow_id)
-            if status:
-                row.learn(status)
-            return
-        closed = await self._world.closed_case(self._stories[workflow_id])
-        row.close(closed["outcome"], closed["attempts"], closed["messages"], closed["because"])
-        self._open.discard(workflow_id)
+        status = await self._status(workflow_id)
+        if status:
+            self._rows[workflow_id].learn(status)
+
+    async def _close_rows(self, ended: set[str]) -> None:
+        for workflow_id in ended:
+            closed = await self._world.closed_case(self._stories[workflow_id])
+            row = self._rows[workflow_id]
+            row.close(closed["outcome"], closed["attempts"], closed["messages"], closed["because"])
+            self._open.discard(workflow_id)
 
     async def _status(self, workflow_id: str) -> CaseStatus | None:
         """None while the case does not exist yet or its worker is away."""

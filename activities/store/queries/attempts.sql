@@ -2,10 +2,12 @@
 select pg_advisory_xact_lock(hashtextextended(:credential, 0));
 
 -- name: of_credential(source, account, credential_id, since)
+-- What became of an attempt is its final result, whatever was written after it, else the latest word.
 select a.key, a.actor, a.at, a.amount_minor, a.currency, r.outcome, r.category
 from attempts a
 left join lateral (
-    select outcome, category from attempt_results where key = a.key order by id desc limit 1
+    select outcome, category from attempt_results where key = a.key
+    order by outcome in ('succeeded', 'declined', 'not_accepted') desc, id desc limit 1
 ) r on true
 where a.source = :source and a.account = :account and a.credential_id = :credential_id and a.at > :since
 order by a.at;
@@ -14,7 +16,8 @@ order by a.at;
 select a.key, a.at, a.reserved_at, r.outcome, r.decline
 from attempts a
 left join lateral (
-    select outcome, decline from attempt_results where key = a.key order by id desc limit 1
+    select outcome, decline from attempt_results where key = a.key
+    order by outcome in ('succeeded', 'declined', 'not_accepted') desc, id desc limit 1
 ) r on true
 where a.key = :key;
 

@@ -6,6 +6,9 @@ left join lateral (
 ) r on true
 where m.key = :key;
 
+-- name: lock(key)$
+select key from messages where key = :key for update;
+
 -- name: reserve(key, source, account, case_id, customer_id, template, at)!
 insert into messages (key, source, account, case_id, customer_id, template, at)
 values (:key, :source, :account, :case_id, :customer_id, :template, :at)
