@@ -56,8 +56,9 @@ EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year i
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:\-]{1,200}")
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
-_DIGITS = re.compile(r"[0-9]+")
-_DIGITS_APART = re.compile(r"[0-9](?:[-_.: ]?[0-9])+")
+# Digits between letters are part of a random id: one in some hundred of those would pass the Luhn check by chance.
+_DIGITS = re.compile(r"(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9])")
+_DIGITS_APART = re.compile(r"(?<![A-Za-z0-9])[0-9](?:[-_.: ]?[0-9])+(?![A-Za-z0-9])")
 _SPACE = " \t\n\r"
 _SHOWN_MAX = 80
 

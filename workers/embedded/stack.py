@@ -174,11 +174,6 @@ async def _start(
 
 
 def _temporal_command(stack: Stack) -> list[str]:
-    ports = stack.ports
-    return temporal_server.command(
-        ports["temporal"],
-        ports["temporal_ui"],
-        ports["temporal_http"],
-        ports["temporal_metrics"],
-        stack.folder / "temporal.db",
-    )
+    names = ("temporal", "temporal_ui", "temporal_http", "temporal_metrics")
+    ports = temporal_server.Ports(*(stack.ports[name] for name in names))
+    return temporal_server.command(ports, stack.folder / "temporal.db")

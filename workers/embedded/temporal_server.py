@@ -9,9 +9,11 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from temporalio.client import Client
 
+from workers.embedded.ports import choose_port
 from workers.embedded.processes import Child
 from workers.mistakes import Mistake
 
@@ -43,12 +45,29 @@ def find_binary() -> str:
     return found
 
 
-def command(port: int, ui_port: int, http_port: int, metrics_port: int, database: Path | None) -> list[str]:
+class Ports(NamedTuple):
+    """Two servers on one machine need four different ports each."""
+
+    grpc: int
+    ui: int
+    http: int
+    metrics: int
+
+    @classmethod
+    def free(cls) -> "Ports":
+        taken: set[int] = set()
+        return cls(*(choose_port(None, None, 0, taken) for _ in range(4)))
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.grpc}"
+
+
+def command(ports: Ports, database: Path | None) -> list[str]:
     """`database` None: in memory, gone with the process."""
-    ports = {"--port": port, "--ui-port": ui_port, "--http-port": http_port, "--metrics-port": metrics_port}
     parts = [find_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
-    for flag, value in ports.items():
-        parts += [flag, str(value)]
+    parts += ["--port", str(ports.grpc), "--ui-port", str(ports.ui)]
+    parts += ["--http-port", str(ports.http), "--metrics-port", str(ports.metrics)]
     for setting in DYNAMIC_CONFIG:
         parts += ["--dynamic-config-value", setting]
     if database:

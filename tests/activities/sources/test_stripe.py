@@ -548,6 +548,7 @@ def test_a_vocabulary_grown_stricter_makes_a_dead_letter_and_no_crash(monkeypatc
         ("in_000000000000000000000000", False),
         ("in_1FyO1tD0Nyli3dRgJf6GaMHT", False),
         (CARD + "0000", False),
+        ("evt_5b4242424242424242c9", False),
     ],
 )
 def test_card_numbers_are_told_from_ids(text: str, is_card: bool) -> None:
