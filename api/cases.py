@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.sources.stripe import looks_like_card_number
@@ -117,7 +118,8 @@ async def _deliver(parts: ApiParts, case: CaseRef, action: CaseAction, row_id: s
             action.kind, action, id=row_id, result_type=ActionAnswer, rpc_timeout=UPDATE_PATIENCE
         )
     except WorkflowUpdateFailedError as error:
-        reason = str(error.cause)
+        # Not str(), which puts the name of our error type in front.
+        reason = error.cause.message if isinstance(error.cause, FailureError) else str(error.cause)
         await inbox.finish(row_id, "ignored", now, IgnoredBecause.SUPERSEDED.value, reason, case.case_id)
         return refuse(409, "cannot_happen_now", reason)
     except (WorkflowUpdateRPCTimeoutOrCancelledError, RuntimeError):

@@ -1,4 +1,4 @@
-"""/health/live: the process answers. /health/ready: the database is up, so promises can be kept; Temporal may be down."""
+"""/health/live: the process answers. /health/ready: the database is up, so events are kept; Temporal may be down."""
 
 import asyncpg
 from aiohttp import web

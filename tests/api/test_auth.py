@@ -1,0 +1,103 @@
+"""Deny by default: whatever route is added later needs a token until somebody decides otherwise."""
+
+import hmac
+import re
+from collections.abc import Callable
+
+import pytest
+from aiohttp import web
+
+from activities.store.store import Store
+from api.app import make_app
+from api.auth import OPEN_PREFIXES
+from tests.fixtures.store import ALICE, BOB, RunningApi, dead_temporal, running_api
+
+SHUT = {
+    "nothing": "",
+    "no scheme": ALICE,
+    "another scheme": f"Basic {ALICE}",
+    "no token": "Bearer",
+    "a blank token": "Bearer   ",
+    "half a token": f"Bearer {ALICE[:-1]}",
+    "a longer token": f"Bearer {ALICE}x",
+    "both tokens": f"Bearer {ALICE} {BOB}",
+    "another case": f"Bearer {ALICE.upper()}",
+    "an actor": "Bearer alice",
+    "letters outside ASCII": "Bearer tökén",
+}
+
+
+def every_route(app: web.Application) -> list[tuple[str, str]]:
+    """Method and an address of each route, with something in the place of its variables."""
+    routes = []
+    for route in app.router.routes():
+        assert route.resource is not None
+        routes.append((route.method, re.sub(r"\{[^}]*\}", "x", route.resource.canonical)))
+    return routes
+
+
+async def test_every_route_but_webhooks_and_health_wants_a_token(api: RunningApi) -> None:
+    routes = every_route(make_app(api.parts))
+    shut = [(method, path) for method, path in routes if not path.startswith(OPEN_PREFIXES)]
+    assert len(shut) >= 8
+    for method, path in [*shut, ("GET", "/"), ("GET", "/cases/"), ("DELETE", "/cases"), ("GET", "/no/such/route")]:
+        reply = await api.ask(method, path, b"" if method in ("PUT", "POST") else None, token=None)
+        assert reply.status == 401, (method, path)
+        if method != "HEAD":
+            assert reply.body["error"] == "unauthorized"
+    open_routes = {path for _, path in routes} - {path for _, path in shut}
+    assert open_routes == {"/webhooks/x", "/webhooks/x/x", "/health/live", "/health/ready"}
+
+
+@pytest.mark.parametrize("header", SHUT.values(), ids=SHUT.keys())
+async def test_only_a_known_bearer_token_opens(api: RunningApi, header: str) -> None:
+    url = api.url + "/cases"
+    async with api.session.get(url, headers={"Authorization": header} if header else {}) as response:
+        assert response.status == 401
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        text = await response.text()
+    assert ALICE not in text
+    assert BOB not in text
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_every_token_opens_whatever_the_case_of_the_scheme(api: RunningApi, scheme: str) -> None:
+    for token in (ALICE, BOB):
+        reply = await api.ask("GET", "/cases", headers={"Authorization": f"{scheme} {token}"}, token=None)
+        assert reply.status == 200
+
+
+async def test_all_tokens_are_compared_in_constant_time(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after a match: the time taken must not tell which token was the right one."""
+    compared: list[bytes] = []
+    real: Callable[[bytes, bytes], bool] = hmac.compare_digest
+
+    def counting(known: bytes, given: bytes) -> bool:
+        compared.append(known)
+        return real(known, given)
+
+    monkeypatch.setattr("api.auth.hmac.compare_digest", counting)
+    for token in (ALICE, BOB, "nobody"):
+        compared.clear()
+        await api.ask("GET", "/cases", token=token)
+        assert compared == [ALICE.encode(), BOB.encode()]
+
+
+async def test_without_tokens_nobody_gets_in(store: Store) -> None:
+    async with running_api(store, await dead_temporal(), tokens={}) as api:
+        for token in ("", " ", "x", ALICE):
+            assert (await api.ask("GET", "/cases", headers={"Authorization": f"Bearer {token}"})).status == 401
+
+
+@pytest.mark.parametrize("path", ["/webhooks/../cases", "/health/../cases", "/health/%2e%2e/cases", "//webhooks/x"])
+async def test_no_spelling_of_an_address_goes_around_the_door(api: RunningApi, path: str) -> None:
+    reply = await api.ask("GET", path, token=None)
+    assert reply.status in (401, 404, 405)
+    assert "cases" not in reply.body
+
+
+async def test_an_unknown_route_with_a_token_is_a_404_with_a_sentence(api: RunningApi) -> None:
+    reply = await api.ask("GET", "/no/such/route")
+    assert (reply.status, reply.body["error"]) == (404, "not_found")
+    reply = await api.ask("DELETE", "/cases")
+    assert (reply.status, reply.body["error"]) == (405, "method_not_allowed")
