@@ -132,4 +132,5 @@ def _person(customer: Customer, case: CaseRef) -> Person:
         invoice_id=case.invoice_id,
         segment=customer.segment,
         support_contact=customer.support_contact.name if customer.support_contact else None,
+        support_contact_email=customer.support_contact.email if customer.support_contact else None,
     )

@@ -37,6 +37,7 @@ from policies.facts import (
     Payment,
     Stop,
 )
+from policies.money import Money
 
 MAX_SEEN = 500
 ENDED = frozenset({InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.REFUNDED, InvoiceStatus.CANCELLED})
@@ -58,7 +59,7 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
             decline = classify(facts.invoice.gateway, "authentication_required")
             return _add(facts, "failures", Failure(at=now, happened_at=event.happened_at, decline=decline))
         case PaymentSucceeded():
-            return _add(facts, "payments", _payment_of(event, now))
+            return _add(facts, "payments", _payment_of(event, facts.due, now))
         case InvoiceVoided():
             return _add(facts, "endings", Ending(at=now, happened_at=event.happened_at, status=InvoiceStatus.VOID))
         case SubscriptionCancelled():
@@ -72,9 +73,11 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
             assert_never(event)
 
 
-def _payment_of(event: PaymentSucceeded, now: datetime) -> Payment:
-    how: Literal["out_of_band", "source"] = "out_of_band" if event.out_of_band else "source"
-    return Payment(at=now, happened_at=event.happened_at, paid=event.paid, how=how)
+def _payment_of(event: PaymentSucceeded, due: Money, now: datetime) -> Payment:
+    """Money that never passed through the source shows there as paid with a sum of zero: then all of it was paid."""
+    nothing_shown = event.paid.amount_minor == 0
+    how: Literal["out_of_band", "source"] = "out_of_band" if event.out_of_band or nothing_shown else "source"
+    return Payment(at=now, happened_at=event.happened_at, paid=due if nothing_shown else event.paid, how=how)
 
 
 def with_dispute(facts: CaseFacts, dispute_id: str, now: datetime) -> CaseFacts:

@@ -289,7 +289,7 @@ class Relay:
                     case_id=closed.case_id,
                     kind="late_payment",
                     assignee="ops",
-                    summary=f"{event.paid} arrived after the case was {closed.outcome}; book it, and give service back",
+                    summary=f"a payment arrived after the case was {closed.outcome}; book it, and give service back",
                     created_at=datetime.now(UTC),
                 )
             )

@@ -85,6 +85,7 @@ class Person(Record):
     invoice_id: str
     segment: str = ""
     support_contact: str | None = None
+    support_contact_email: str | None = None
 
 
 class Rendered(Record):
@@ -190,7 +191,9 @@ def _support(person: Person, merchant: Merchant) -> str:
     contact = _one_line(person.support_contact or "")
     if not contact:
         return merchant.support_email
-    return contact if "@" in contact else f"{contact} at {merchant.support_email}"
+    if "@" in contact:
+        return contact
+    return f"{contact} at {_one_line(person.support_contact_email or merchant.support_email)}"
 
 
 def money_of(money: Money, locale: str) -> str:

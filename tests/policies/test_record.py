@@ -4,8 +4,18 @@ import pytest
 
 from policies import record
 from policies.declines import Category
-from policies.events import ActionRequired, CloseCase, CloseOutcome, Pause, PaymentFailed, Resume, UpdatePaymentMethod
+from policies.events import (
+    ActionRequired,
+    CloseCase,
+    CloseOutcome,
+    Pause,
+    PaymentFailed,
+    PaymentSucceeded,
+    Resume,
+    UpdatePaymentMethod,
+)
 from policies.facts import CaseFacts, InvoiceStatus
+from policies.money import Money
 from tests.policies.timeline import DUE, case, day, disputed, invoice, paid, paused
 
 CARD = UpdatePaymentMethod(action_id="a1", credential_id="card_new")
@@ -70,3 +80,12 @@ def test_what_the_owner_of_the_invoice_says_becomes_a_fact_once() -> None:
     assert void.ending.status is InvoiceStatus.VOID
     disputed_there = invoice().model_copy(update={"dispute_open": True})
     assert record.with_invoice(case(), disputed_there, day(2)).open_dispute
+
+
+def test_a_payment_that_shows_no_sum_paid_all_that_was_owed() -> None:
+    """Out-of-band money does not pass through the source, which then says: paid, amount 0."""
+    event = PaymentSucceeded(
+        event_id="e1", happened_at=day(2), invoice_id="in_1", paid=Money(amount_minor=0, currency="EUR")
+    )
+    facts = record.with_event(case(), event, day(2))
+    assert (facts.payments[0].paid, facts.payments[0].how) == (DUE, "out_of_band")
