@@ -4,7 +4,6 @@ started again. The sandbox's own ledger is the witness."""
 import asyncio
 import os
 import signal
-import sys
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
@@ -15,10 +14,10 @@ import aiohttp
 from rich.console import Console
 from temporalio.testing import TimeSkipper
 
+from tests.fixtures.recoup_up import end, remembered, start_up
 from workers.demo.run import walk
 from workers.demo.stories import STORIES
 from workers.embedded.ports import is_free
-from workers.embedded.processes import own_command
 from workers.embedded.stack import Remembered, Stack, running_stack
 from workers.settings import Settings
 from workers.temporal import connect, leave
@@ -63,14 +62,14 @@ async def whole_ledger(stack: Stack) -> list[dict[str, Any]]:
 async def test_open_cases_go_on_after_the_whole_stack_was_stopped_and_started(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     first = await start_up(folder)
-    known = Remembered.model_validate_json((folder / "stack.json").read_text())
+    known = remembered(folder)
     await make_fail(known, "in_survivor")
     await asyncio.wait_for(until_decided(known, "in_survivor"), 30)
     assert await end(first, signal.SIGINT) == 0
     assert [name for name, port in known.ports.items() if not is_free(port)] == []
 
     second = await start_up(folder)
-    again = Remembered.model_validate_json((folder / "stack.json").read_text())
+    again = remembered(folder)
     assert again == known
     client = await connect(Settings(temporal_address=f"127.0.0.1:{again.ports['temporal']}"))
     handle = client.get_workflow_handle("dunning/stripe/default/in_survivor")
@@ -80,23 +79,6 @@ async def test_open_cases_go_on_after_the_whole_stack_was_stopped_and_started(tm
     assert result["outcome"] == "recovered"
     await leave()
     assert await end(second, signal.SIGTERM) == 0
-
-
-async def start_up(folder: Path) -> asyncio.subprocess.Process:
-    """`recoup up` as a person starts it; returns when it has printed its addresses."""
-    process = await asyncio.create_subprocess_exec(
-        *own_command("up", "--data", str(folder)), stdout=asyncio.subprocess.PIPE, stderr=sys.stderr
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(60):
-        while b"Ctrl-C" not in (line := await process.stdout.readline()):
-            assert line or process.returncode is None, "recoup up ended at once"
-    return process
-
-
-async def end(process: asyncio.subprocess.Process, how: signal.Signals) -> int:
-    process.send_signal(how)
-    return await asyncio.wait_for(process.wait(), 30)
 
 
 async def make_fail(known: Remembered, invoice_id: str) -> None:

@@ -81,10 +81,10 @@ class Stack:
         return f"{self.api_url}/webhooks/stripe/{ACCOUNT}"
 
     def settings(self) -> Settings:
-        """The settings its processes run with."""
+        """What its processes run with: the stack's own values before those of the surrounding environment."""
         own = {key.removeprefix("RECOUP_").lower(): value for key, value in self.environment.items()}
-        parsed = {k: json.loads(v) if v.startswith(("{", "[")) else v for k, v in own.items()}
-        return Settings.model_validate(parsed)
+        parsed = {key: json.loads(value) if value.startswith(("{", "[")) else value for key, value in own.items()}
+        return Settings.model_validate({**Settings().model_dump(), **parsed})
 
 
 @asynccontextmanager
