@@ -61,6 +61,10 @@ class Charging(ChargingActivities):
         if obstacle is None:
             return await self._send(gateway, request)
         if known:
+            # Perhaps another run of this activity has sent it just now, and is the obstacle.
+            earlier = await self._what_became_of_it(gateway, request, known) if known.sent else None
+            if earlier:
+                return earlier
             # A reservation that is not used any more must not block the credential.
             await self._settle(request.key, NeverArrived(), request.now)
         return obstacle
@@ -106,7 +110,8 @@ class Charging(ChargingActivities):
         return RefusedByRule(rule=ruling.rule, free_at=ruling.free_at) if isinstance(ruling, Refused) else None
 
     async def _send(self, gateway: Gateway, request: ChargeRequest) -> Attempted:
-        await self._store.attempts.mark_sent(request.key, request.now)
+        if not await self._store.attempts.mark_sent(request.key, request.now):
+            return await self._settled(request.key)
         outcome = await gateway.charge(
             GatewayCharge(
                 key=request.key,
@@ -123,11 +128,14 @@ class Charging(ChargingActivities):
         await self._store.attempts.settle(key, outcome, decline, reference, now)
         if outcome not in OPEN_OUTCOMES:
             # Another run may have settled it first; the ledger's answer is the one that counts.
-            settled = await self._store.attempts.state_of(key)
-            if settled is None or settled.outcome is None:
-                raise Unavailable(f"the ledger lost attempt {key}")
-            return Attempted(outcome=settled.outcome, decline=settled.decline)
+            return await self._settled(key)
         return Attempted(outcome=outcome, decline=decline)
+
+    async def _settled(self, key: str) -> Attempted:
+        settled = await self._store.attempts.state_of(key)
+        if settled is None or settled.outcome is None:
+            raise Unavailable(f"the ledger lost attempt {key}")
+        return Attempted(outcome=settled.outcome, decline=settled.decline)
 
 
 def _read(found: LookUpOutcome) -> tuple[Outcome, Decline | None, str | None]:

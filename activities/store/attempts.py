@@ -66,10 +66,10 @@ class AttemptLedger:
                 await self._reserve(connection, case, key, "recoup", credential_id, amount, at)
             return verdict
 
-    async def mark_sent(self, key: str, at: datetime) -> None:
-        """Written before the first byte goes out: from here on silence means unknown."""
+    async def mark_sent(self, key: str, at: datetime) -> bool:
+        """Written before the first byte goes out: from here on silence means unknown. False when it is settled."""
         async with self._pool.acquire() as connection:
-            await self._add_result(connection, key, SENT, None, None, at)
+            return bool(await self._queries.mark_sent(connection, key=key, at=at))
 
     async def settle(
         self, key: str, outcome: Outcome, decline: Decline | None, reference: str | None, at: datetime

@@ -26,6 +26,15 @@ insert into attempts (key, source, account, case_id, credential_id, actor, amoun
 values (:key, :source, :account, :case_id, :credential_id, :actor, :amount_minor, :currency, :at, :reserved_at)
 on conflict (key) do nothing;
 
+-- name: mark_sent(key, at)$
+-- What is settled is not sent any more.
+insert into attempt_results (key, outcome, at)
+select :key, 'sent', :at
+where not exists (
+    select from attempt_results where key = :key and outcome in ('succeeded', 'declined', 'not_accepted')
+)
+returning true;
+
 -- name: add_result(key, outcome, category, decline, reference, at)!
 insert into attempt_results (key, outcome, category, decline, reference, at)
 values (:key, :outcome, :category, :decline, :reference, :at)
