@@ -4,6 +4,7 @@ Repeating either is safe: rows are written once per case and reopen number.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from temporalio import activity
 
@@ -14,7 +15,7 @@ from activities.store.store import Store
 from policies.choose import Subject, choose_policy
 from policies.document import PolicyDocument, PolicySnapshot
 from policies.facts import CaseFacts
-from policies.keys import task_key
+from policies.keys import CaseRef, task_key
 from policies.record import with_invoice
 
 
@@ -29,6 +30,7 @@ class Casework(CaseActivities):
         """Reads invoice, customer and last decline; the attempts others made go into the ledger."""
         case = request.case
         invoice = await self._adapters.owner_of(case.source, case.account).invoice_now(case.invoice_id, request.now)
+        await self._fill_directory(case, invoice.customer_id, request.now)
         customer = await self._store.customers.get(case.source, case.account, invoice.customer_id)
         document = choose_policy(self._policies, Subject(segment=customer.segment))
         for seen in invoice.attempts:
@@ -44,6 +46,14 @@ class Casework(CaseActivities):
         opened = Opened(facts=facts, policy=PolicySnapshot.of(document), segment=customer.segment)
         await self._store.cases.opened(opened)
         return opened
+
+    async def _fill_directory(self, case: CaseRef, customer_id: str, now: datetime) -> None:
+        """What the merchant wrote outranks what the source knows; the source is asked only about strangers."""
+        if await self._store.customers.knows(case.source, case.account, customer_id):
+            return
+        described = await self._adapters.owner_of(case.source, case.account).customer(customer_id)
+        if described:
+            await self._store.customers.put(case.source, case.account, customer_id, described, now)
 
     @activity.defn
     async def close_case(self, request: CloseRequest) -> None:

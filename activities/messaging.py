@@ -10,10 +10,10 @@ from activities.adapters import Adapters
 from activities.channels.contract import Accepted, Letter, NotSent
 from activities.channels.render import Person, Renderer
 from activities.contracts import EscalateRequest, MessageAnswer, Messaged, MessageRequest, MessagingActivities
+from activities.customers import Customer
 from activities.errors import Misconfigured, OutsideError
 from activities.freshness import stale
 from activities.store.cases import Task
-from activities.store.customers import Customer
 from activities.store.store import Store
 from policies.facts import MessageStatus
 from policies.keys import CaseRef

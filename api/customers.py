@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from activities.store.customers import Customer
+from activities.customers import Customer
 from api.errors import answer
 from api.parts import PARTS
 from policies.base import Identifier

@@ -327,7 +327,7 @@ def _scheduled_words(
                 name=message.name,
                 template=message.template,
                 channels=message.channels,
-                because=f"{message.name} is due {_days(message.after)} after the failure",
+                because=f"{message.name} is due {_after(message.after)}",
                 words=words,
             )
     for number, offer in enumerate(policy.offers, start=1):
@@ -337,7 +337,7 @@ def _scheduled_words(
                 name=f"offer_{number}",
                 offers=offer.offers,
                 channels=offer.channels,
-                because=f"other ways to pay are offered {_days(offer.after)} after the failure",
+                because=f"other ways to pay are offered {_after(offer.after)}",
                 words=words.model_copy(update={"offers": offer.offers}),
             )
 
@@ -345,7 +345,7 @@ def _scheduled_words(
 def _next_person(policy: PolicyDocument, facts: CaseFacts, words: Words, started: datetime) -> Iterator[AnyStep]:
     """Somebody to look at it: by policy once, and whenever the fraud check is suspicious."""
     if policy.escalate and not facts.escalations:
-        because = f"the policy brings in a person {_days(policy.escalate.after)} after the failure"
+        because = f"the policy brings in a person {_after(policy.escalate.after)}"
         to, at = policy.escalate.to, started + policy.escalate.after
         yield Escalate(at=at, to=to, because=because, words=words.model_copy(update={"because": because}))
     flag = facts.fraud_flags[-1] if facts.fraud_flags else None
@@ -364,7 +364,7 @@ def _next_access(
 ) -> Iterator[AnyStep]:
     """Within contact hours, since words go out with it; and never before a warning that should have come first."""
     treatment = _treatment(facts)
-    if treatment and not treatment.blames_customer:
+    if treatment is None or not treatment.blames_customer:
         return
 
     def moment(after: timedelta) -> datetime:
@@ -374,10 +374,10 @@ def _next_access(
         return _in_contact_hours(policy, around, due)
 
     if policy.limit and facts.access in (AccessLevel.FULL, AccessLevel.NOTICE):
-        because = f"still unpaid {_days(policy.limit.after)} after the failure; extras go first"
+        because = f"still unpaid {_after(policy.limit.after)}; extras go first"
         yield Limit(at=moment(policy.limit.after), takes=policy.limit.takes, because=because)
     if policy.suspend and facts.access is not AccessLevel.SUSPENDED:
-        because = f"still unpaid {_days(policy.suspend.after)} after the failure"
+        because = f"still unpaid {_after(policy.suspend.after)}"
         yield Suspend(at=moment(policy.suspend.after), because=because)
 
 
@@ -391,6 +391,10 @@ def _treatment(facts: CaseFacts) -> Treatment | None:
 
 def _told(facts: CaseFacts, name: str) -> bool:
     return any(message.name == name for message in facts.messages)
+
+
+def _after(span: timedelta) -> str:
+    return f"{_days(span)} after the failure" if span else "as soon as the payment has failed"
 
 
 def _days(span: timedelta) -> str:

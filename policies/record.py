@@ -107,7 +107,7 @@ def with_action(facts: CaseFacts, action: CaseAction, now: datetime) -> CaseFact
         case Pause():
             return _add(facts, "stops", Stop(kind="pause", began_at=now, actor=action.actor, reason=action.reason))
         case Resume():
-            return with_stops_ended(facts, now, action.actor, action.reason)
+            return _one_more_look_up(with_stops_ended(facts, now, action.actor, action.reason))
         case CloseCase():
             asked = CloseAsked(at=now, outcome=action.outcome, actor=action.actor, reason=action.reason)
             return with_stops_ended(facts, now, action.actor, action.reason).model_copy(update={"close_asked": asked})
@@ -127,11 +127,19 @@ def refusal_of(facts: CaseFacts, action: CaseAction) -> str | None:
         case Pause():
             return f"already held: {facts.open_stop.reason}" if facts.open_stop else None
         case Resume():
-            return None if facts.open_stop else "the case is neither paused nor held"
+            return None if facts.open_stop or facts.open_attempt else "the case is neither paused nor held"
         case CloseCase():
             return None
         case _:
             assert_never(action)
+
+
+def _one_more_look_up(facts: CaseFacts) -> CaseFacts:
+    """An attempt whose look-ups are used up is looked up again when a person says so."""
+    attempt = facts.open_attempt
+    if attempt is None or not attempt.look_ups:
+        return facts
+    return with_attempt(facts, attempt.model_copy(update={"look_ups": attempt.look_ups - 1}))
 
 
 def with_trouble(facts: CaseFacts, reason: str, now: datetime) -> CaseFacts:

@@ -104,7 +104,7 @@ class Hold(_Step):
     """Nothing is due until news arrives; `waits_for` says whose."""
 
     kind: Literal["hold"] = "hold"
-    waits_for: Literal["ops", "dispute", "source"]
+    waits_for: Literal["ops", "dispute"]
 
 
 class Close(_Step):

@@ -164,7 +164,7 @@ def as_markdown(facts: CaseFacts, step: AnyStep, policy_edition: str) -> str:
             f"**{facts.due}** owed by `{facts.invoice.customer_id}` on invoice `{facts.case.invoice_id}`",
             "",
             f"- why: {_category(facts)}; {facts.attempts_made} attempts of ours, access {facts.access.value}",
-            f"- next: **{summary_of(step)}** at {_time(step.at)}",
+            f"- next: **{summary_of(step)}**{'' if isinstance(step, Hold) else f' at {_time(step.at)}'}",
             f"- policy: {policy_edition}, failed {_time(facts.failed_at)}",
             "",
             "| when (UTC) | what | because |",

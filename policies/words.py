@@ -21,8 +21,8 @@ def words_for(
     started = facts.failed_at + facts.held_for
     treatment = TREATMENTS[facts.category]
     change = facts.access_changes[-1] if facts.access_changes else None
-    limit = policy.limit if treatment.blames_customer and facts.access not in LOST_ACCESS else None
-    may_suspend = treatment.blames_customer and facts.access is not AccessLevel.SUSPENDED
+    limit = policy.limit if facts.decline and treatment.blames_customer and facts.access not in LOST_ACCESS else None
+    may_suspend = facts.decline and treatment.blames_customer and facts.access is not AccessLevel.SUSPENDED
     return Words(
         due=facts.due,
         customer_action=treatment.customer_action if facts.decline else CustomerAction.NONE,

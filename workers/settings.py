@@ -31,7 +31,6 @@ class Settings(BaseSettings):
     temporal_api_key: SecretStr | None = None
     temporal_tls: bool = False
     task_queue: Annotated[str, Field(min_length=1)] = TASK_QUEUE
-    temporal_ui_url: str = "http://127.0.0.1:8233"
     # Closed cases stay visible in the Temporal UI this long; what must last is in PostgreSQL.
     temporal_retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
 

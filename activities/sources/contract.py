@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from activities.customers import Customer
 from policies.base import Identifier, Record, UtcTime
 from policies.events import CaseEvent, Ignored, Unreadable
 from policies.facts import InvoiceNow
@@ -70,6 +71,10 @@ class Owner(Protocol):
     """Raises Unavailable, Misconfigured or NotFound (no such invoice). `now` is the case's time."""
 
     async def invoice_now(self, invoice_id: str, now: datetime) -> InvoiceNow: ...
+
+    async def customer(self, customer_id: str) -> Customer | None:
+        """Name, segment and contact points as far as the owner knows them; None when it knows nothing."""
+        ...
 
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         """The invoice that a payment pays; None when it pays none."""

@@ -3,6 +3,7 @@ has an Owner only."""
 
 from datetime import datetime
 
+from activities.customers import ContactPoint, Customer
 from activities.errors import NotFound, Unavailable
 from activities.sandbox_client import Answer, NoAnswer, SandboxClient, Shape, in_path
 from policies.base import Record, UtcTime
@@ -40,6 +41,12 @@ class _Invoice(Record):
     attempts: tuple[_Attempt, ...]
 
 
+class _Customer(Record):
+    name: str
+    segment: str
+    email: str
+
+
 class _Payment(Record):
     invoice_id: str
 
@@ -55,6 +62,13 @@ class SandboxOwner:
         if answer.code == "no_such_invoice":
             raise NotFound(f"the sandbox owns no invoice {invoice_id}")
         return self._invoice_now(_read(answer, _Invoice), now)
+
+    async def customer(self, customer_id: str) -> Customer | None:
+        answer = await self._client.get(f"/source/customers/{in_path(customer_id)}")
+        if answer.code == "no_such_customer":
+            return None
+        known = _read(answer, _Customer)
+        return Customer(name=known.name, segment=known.segment, email=ContactPoint(address=known.email))
 
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         answer = await self._client.get(f"/source/payments/{in_path(payment_id)}")

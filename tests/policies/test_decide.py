@@ -484,7 +484,7 @@ def test_what_is_overdue_is_done_in_the_order_in_which_it_was_due() -> None:
 
 def test_every_step_says_why_and_on_what_it_rests() -> None:
     step = step_of(case(attempts=ladder(1)), day(2))
-    assert step.because == "first_notice is due 0 days after the failure"
+    assert step.because == "first_notice is due as soon as the payment has failed"
     assert step.basis.editions[0] == "policy self_serve@1"
     assert len(step.basis.editions) == 3
     assert step.basis.inputs == {
@@ -744,3 +744,10 @@ def test_a_new_card_whose_request_was_lost_is_tried_once_more_and_then_not_again
     twice = (lost, lost.model_copy(update={"ordinal": 2}))
     step = step_of(case(Category.EXPIRED_CARD, messages=QUIET, new_credentials=(new,), attempts=twice), day(2.2))
     assert not isinstance(step, Charge)
+
+
+def test_nobody_loses_service_while_nobody_knows_why_the_payment_failed() -> None:
+    facts = case(None, messages=QUIET)
+    step = step_of(facts, day(20))
+    assert isinstance(step, Close)
+    assert step.at == day(30)

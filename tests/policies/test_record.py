@@ -14,9 +14,9 @@ from policies.events import (
     Resume,
     UpdatePaymentMethod,
 )
-from policies.facts import CaseFacts, InvoiceStatus
+from policies.facts import CaseFacts, InvoiceStatus, Outcome
 from policies.money import Money
-from tests.policies.timeline import DUE, case, day, disputed, invoice, paid, paused
+from tests.policies.timeline import DUE, case, day, disputed, invoice, paid, paused, tried
 
 CARD = UpdatePaymentMethod(action_id="a1", credential_id="card_new")
 PAUSE = Pause(action_id="a2", actor="Jo", reason="asked to wait")
@@ -89,3 +89,12 @@ def test_a_payment_that_shows_no_sum_paid_all_that_was_owed() -> None:
     )
     facts = record.with_event(case(), event, day(2))
     assert (facts.payments[0].paid, facts.payments[0].how) == (DUE, "out_of_band")
+
+
+def test_resume_looks_an_unclear_attempt_up_once_more() -> None:
+    unclear = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN, look_ups=7)
+    facts = case(attempts=(unclear,))
+    assert record.refusal_of(facts, RESUME) is None
+    resumed = record.with_action(facts, RESUME, day(3))
+    assert resumed.open_attempt is not None
+    assert resumed.open_attempt.look_ups == 6

@@ -137,7 +137,6 @@ async def _environment(stack: Stack, postgres: EmbeddedPostgres) -> dict[str, st
         "RECOUP_DATABASE_URL": await postgres.database("recoup"),
         "RECOUP_SANDBOX_DATABASE_URL": await postgres.database("sandbox"),
         "RECOUP_TEMPORAL_ADDRESS": stack.temporal_address,
-        "RECOUP_TEMPORAL_UI_URL": stack.temporal_ui_url,
         "RECOUP_TEMPORAL_RETENTION_DAYS": "3650",
         "RECOUP_API_PORT": str(stack.ports["api"]),
         "RECOUP_API_TOKENS": json.dumps({"local": stack.api_token}),

@@ -20,6 +20,7 @@ class Billing:
         return [
             web.get("/source/invoices/{invoice_id}", self.invoice_now),
             web.get("/source/payments/{payment_id}", self.invoice_of_payment),
+            web.get("/source/customers/{customer_id}", self.customer),
             web.get("/billing/{invoice_id}", self.show),
         ]
 
@@ -45,6 +46,15 @@ class Billing:
         if invoice_id is None:
             raise Refused(404, "no_such_payment", "there is no such payment")
         return web.json_response({"invoice_id": invoice_id})
+
+    async def customer(self, request: web.Request) -> web.Response:
+        """Made-up people: a name and an address that say so."""
+        customer_id = id_in_path(request, "customer_id")
+        segment = await self._pool.fetchval("select segment from customers where customer_id = $1", customer_id)
+        if segment is None:
+            raise Refused(404, "no_such_customer", f"there is no customer {customer_id}")
+        person = {"name": "Sandbox Customer", "segment": segment, "email": f"{customer_id}@customers.example"}
+        return web.json_response(person)
 
     async def show(self, request: web.Request) -> web.Response:
         async with self._pool.acquire() as database:

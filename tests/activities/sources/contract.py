@@ -75,6 +75,15 @@ class OwnerContract:
         with pytest.raises(NotFound):
             await owners.owner.invoice_now("in_nobody_has", START)
 
+    async def test_a_customer_can_be_reached(self, owners: OwnerStand) -> None:
+        invoice = await owners.owner.invoice_now(await owners.failed_invoice(), START)
+        customer = await owners.owner.customer(invoice.customer_id)
+        assert customer is not None
+        assert customer.email is not None
+
+    async def test_a_customer_nobody_has_is_none(self, owners: OwnerStand) -> None:
+        assert await owners.owner.customer("cus_nobody") is None
+
     async def test_a_payment_leads_to_its_invoice(self, owners: OwnerStand) -> None:
         invoice_id = await owners.failed_invoice()
         assert await owners.owner.invoice_of_payment(await owners.payment_of(invoice_id)) == invoice_id
