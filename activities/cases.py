@@ -10,6 +10,7 @@ from temporalio import activity
 
 from activities.adapters import Adapters
 from activities.contracts import CaseActivities, CloseRequest, Opened, OpenRequest
+from activities.freshness import invoice_now
 from activities.store.cases import Task
 from activities.store.store import Store
 from policies.choose import Subject, choose_policy
@@ -29,7 +30,7 @@ class Casework(CaseActivities):
     async def open_case(self, request: OpenRequest) -> Opened:
         """Reads invoice, customer and last decline; the attempts others made go into the ledger."""
         case = request.case
-        invoice = await self._adapters.owner_of(case.source, case.account).invoice_now(case.invoice_id, request.now)
+        invoice = await invoice_now(self._adapters, case, request.now)
         await self._fill_directory(case, invoice.customer_id, request.now)
         customer = await self._store.customers.get(case.source, case.account, invoice.customer_id)
         document = choose_policy(self._policies, Subject(segment=customer.segment))

@@ -18,10 +18,11 @@ from activities.contracts import (
     FraudSuspected,
     LookUpRequest,
     RefusedByRule,
+    Stale,
 )
 from activities.errors import Unavailable
 from activities.fraud.contract import FraudQuestion, Suspicious
-from activities.freshness import stale
+from activities.freshness import invoice_now, is_fresh
 from activities.gateways.contract import (
     Declined,
     Gateway,
@@ -50,9 +51,11 @@ class Charging(ChargingActivities):
     @activity.defn
     async def charge(self, request: ChargeRequest) -> ChargeAnswer:
         known = await self._store.attempts.state_of(request.key)
+        gateway = self._adapters.gateway(request.gateway)
+        if known and _is_another_attempt(known, request):
+            return await self._remembered(gateway, known, request.now)
         if known and known.outcome:
             return Attempted(outcome=known.outcome, decline=known.decline)
-        gateway = self._adapters.gateway(request.gateway)
         if known and known.sent:
             earlier = await self._what_became_of_it(gateway, request, known)
             if earlier:
@@ -77,6 +80,14 @@ class Charging(ChargingActivities):
             found = Unknown(reason="the gateway has not seen it yet; it may still be under way")
         return await self._settle(request.key, found, request.now)
 
+    async def _remembered(self, gateway: Gateway, known: LedgerState, now: datetime) -> Attempted:
+        """The attempt that took this key before the history was reset; nothing is sent under a key twice."""
+        if known.outcome:
+            answer = Attempted(outcome=known.outcome, decline=known.decline)
+        else:
+            answer = await self._settle(known.key, await gateway.look_up(known.key, now), now)
+        return answer.model_copy(update={"credential_id": known.credential_id, "amount": known.amount})
+
     async def _what_became_of_it(
         self, gateway: Gateway, request: ChargeRequest, known: LedgerState
     ) -> Attempted | None:
@@ -91,10 +102,13 @@ class Charging(ChargingActivities):
         return await self._settle(request.key, Unknown(reason=reason), request.now)
 
     async def _obstacle(self, request: ChargeRequest) -> ChargeAnswer | None:
-        """Whatever forbids the charge now; None when nothing does, and then the attempt is reserved."""
-        old_news = await stale(self._adapters, request.case, request.now, request.amount)
-        if old_news:
-            return old_news
+        """Whatever forbids the charge now; None when nothing does, and then the attempt is reserved. What others tried
+        meanwhile counts before we try (P4)."""
+        invoice = await invoice_now(self._adapters, request.case, request.now)
+        for seen in invoice.attempts:
+            await self._store.attempts.record_seen(request.case, seen)
+        if not is_fresh(invoice, request.amount):
+            return Stale(invoice=invoice)
         question = FraudQuestion(
             customer_id=request.customer_id,
             credential_id=request.credential_id,
@@ -136,6 +150,10 @@ class Charging(ChargingActivities):
         if settled is None or settled.outcome is None:
             raise Unavailable(f"the ledger lost attempt {key}")
         return Attempted(outcome=settled.outcome, decline=settled.decline)
+
+
+def _is_another_attempt(known: LedgerState, request: ChargeRequest) -> bool:
+    return (known.credential_id, known.amount) != (request.credential_id, request.amount)
 
 
 def _read(found: LookUpOutcome) -> tuple[Outcome, Decline | None, str | None]:

@@ -54,9 +54,14 @@ class ChargeRequest(Record):
 
 
 class Attempted(Record):
+    """`credential_id` and `amount` are set when the ledger knows the key for another attempt than the one asked for:
+    a history that was reset forgets attempts, the ledger does not."""
+
     kind: Literal["attempted"] = "attempted"
     outcome: Outcome
     decline: Decline | None = None
+    credential_id: str | None = None
+    amount: Money | None = None
 
 
 class RefusedByRule(Record):

@@ -8,13 +8,21 @@ from datetime import datetime
 
 from activities.adapters import Adapters
 from activities.contracts import Stale
-from policies.facts import InvoiceStatus
+from policies.facts import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef
 from policies.money import Money
 
 
+async def invoice_now(adapters: Adapters, case: CaseRef, now: datetime) -> InvoiceNow:
+    return await adapters.owner_of(case.source, case.account).invoice_now(case.invoice_id, now)
+
+
+def is_fresh(invoice: InvoiceNow, due: Money) -> bool:
+    """The invoice still is what the step was decided on: open, undisputed, the same sum owed."""
+    return invoice.status is InvoiceStatus.OPEN and not invoice.dispute_open and invoice.due == due
+
+
 async def stale(adapters: Adapters, case: CaseRef, now: datetime, due: Money) -> Stale | None:
-    """None when the invoice still is what the step was decided on: open, undisputed, the same sum owed."""
-    invoice = await adapters.owner_of(case.source, case.account).invoice_now(case.invoice_id, now)
-    fresh = invoice.status is InvoiceStatus.OPEN and not invoice.dispute_open and invoice.due == due
-    return None if fresh else Stale(invoice=invoice)
+    """None when the step may be taken."""
+    invoice = await invoice_now(adapters, case, now)
+    return None if is_fresh(invoice, due) else Stale(invoice=invoice)

@@ -17,6 +17,7 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import (
         AccessRequest,
+        Attempted,
         CaseActivities,
         ChargeRequest,
         ChargingActivities,
@@ -228,7 +229,7 @@ class DunningWorkflow(CaseHandlers):
                     action_id=step.action_id,
                     because=step.because,
                 )
-                self._facts = record.with_attempt(self.facts, attempt)
+                self._facts = record.with_attempt(self.facts, _as_remembered(attempt, answer))
             case "refused":
                 refusal = Refusal(
                     at=now, credential_id=step.credential_id, rule=answer.rule, free_at=answer.free_at, rung=step.rung
@@ -382,6 +383,14 @@ class DunningWorkflow(CaseHandlers):
         await workflow.wait_condition(workflow.all_handlers_finished)
         resumed = Resumed(facts=self.facts, policy=self.policy, segment=self._segment)
         workflow.continue_as_new(DunningInput(case=self._case, resumed=resumed))
+
+
+def _as_remembered(attempt: Attempt, answer: Attempted) -> Attempt:
+    """After a Reset the ledger may answer for an attempt that this history has forgotten: it used no rung, no card."""
+    if answer.credential_id is None or answer.amount is None:
+        return attempt
+    old = {"credential_id": answer.credential_id, "amount": answer.amount, "rung": None, "action_id": None}
+    return attempt.model_copy(update={**old, "because": "made before this history was reset; the ledger remembers"})
 
 
 def _reason(error: FailureError) -> str:

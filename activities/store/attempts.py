@@ -24,6 +24,8 @@ class LedgerState(Record):
     """Where an attempt stands. `sent` without `outcome`: the call was begun and nobody knows how it ended."""
 
     key: str
+    credential_id: str
+    amount: Money
     reserved_at: UtcTime
     sent: bool
     outcome: Outcome | None = None
@@ -43,6 +45,8 @@ class AttemptLedger:
         result = row["outcome"]
         return LedgerState(
             key=key,
+            credential_id=row["credential_id"],
+            amount=Money(amount_minor=row["amount_minor"], currency=row["currency"]),
             reserved_at=row["reserved_at"],
             sent=result is not None,
             outcome=None if result in (None, SENT) else Outcome(result),

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, ResetReapplyType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus
 
@@ -83,15 +83,7 @@ async def test_a_reset_from_the_ui_charges_nobody_again_and_writes_nobody_again(
     await case.to_day(1.5)
     charges, letters = await case.charges(), await case.letters()
     assert (len(charges), len(letters)) == (1, 1)
-    await town.temporal.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=town.temporal.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=case.ref.workflow_id),
-            reason="somebody clicked Reset",
-            request_id=uuid.uuid4().hex,
-            workflow_task_finish_event_id=await first_workflow_task(case),
-        )
-    )
+    await reset(case)
     await case.until_decided()
     # The new run lives through the first day once more: the same keys, which ledger and channel know already.
     await case.to_day(2.5)
@@ -101,6 +93,37 @@ async def test_a_reset_from_the_ui_charges_nobody_again_and_writes_nobody_again(
     ]
     assert await case.charges() == charges
     assert await case.letters() == letters
+
+
+async def test_after_a_reset_a_new_card_is_tried_although_its_number_was_used_before(town: Town) -> None:
+    """The history forgets the card that was refused; the ledger does not, and the next card gets the next key."""
+    case = await town.fails("lost_card")
+    await case.to_day(1)
+    status, answer = await case.gives_card("do_not_honor")
+    assert (status, answer["result"]) == (200, "refused")
+    await reset(case, ResetReapplyType.RESET_REAPPLY_TYPE_NONE)
+    await case.until_decided()
+    facts = (await case.status()).facts
+    assert facts is not None
+    assert facts.attempts == ()
+    status, answer = await case.gives_card()
+    assert (status, answer["result"]) == (200, "paid")
+    assert await case.until_closed() == "recovered"
+    assert [charge["status"] for charge in await case.charges()] == ["declined", "succeeded"]
+
+
+async def reset(case: Case, reapply: ResetReapplyType.ValueType = ResetReapplyType.RESET_REAPPLY_TYPE_SIGNAL) -> None:
+    """Back to the beginning, as somebody does it in the Temporal UI."""
+    await case.town.temporal.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=case.town.temporal.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=case.ref.workflow_id),
+            reason="somebody clicked Reset",
+            request_id=uuid.uuid4().hex,
+            workflow_task_finish_event_id=await first_workflow_task(case),
+            reset_reapply_type=reapply,
+        )
+    )
 
 
 async def first_workflow_task(case: Case) -> int:

@@ -13,7 +13,7 @@ where a.source = :source and a.account = :account and a.credential_id = :credent
 order by a.at;
 
 -- name: by_key(key)^
-select a.key, a.at, a.reserved_at, r.outcome, r.decline
+select a.key, a.at, a.reserved_at, a.credential_id, a.amount_minor, a.currency, r.outcome, r.decline
 from attempts a
 left join lateral (
     select outcome, decline from attempt_results where key = a.key
