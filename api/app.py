@@ -21,6 +21,7 @@ def make_app(parts: ApiParts) -> web.Application:
             web.get(case, cases.get_case),
             web.post(f"{case}/actions/{{kind}}", cases.act_on_case),
             web.get("/tasks", cases.list_tasks),
+            web.post("/tasks/{key:.+}/done", cases.finish_task),
             web.get("/health/live", health.live),
             web.get("/health/ready", health.ready),
         ]

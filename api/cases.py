@@ -42,6 +42,13 @@ async def list_tasks(request: web.Request) -> web.Response:
     return answer(200, {"tasks": [task.model_dump(mode="json") for task in tasks]})
 
 
+async def finish_task(request: web.Request) -> web.Response:
+    key = request.match_info["key"]
+    if await request.app[PARTS].store.cases.finish_task(key, request[ACTOR], datetime.now(UTC)):
+        return answer(200, {"key": key, "done_by": request[ACTOR]})
+    return refuse(404, "unknown_task", "no open task has this key")
+
+
 async def get_case(request: web.Request) -> web.Response:
     """The running case's own status; of a closed one, what the closing step stored."""
     parts, case = request.app[PARTS], _case(request)

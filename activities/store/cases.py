@@ -141,6 +141,11 @@ class Cases:
         async with self._pool.acquire() as connection:
             await self._queries.add_task(connection, **task.model_dump())
 
+    async def finish_task(self, key: str, by: str, now: datetime) -> bool:
+        """False when no open task has the key."""
+        async with self._pool.acquire() as connection:
+            return bool(await self._queries.finish_task(connection, key=key, done_at=now, done_by=by))
+
     async def open_tasks(self, count: int = 200) -> list[Task]:
         async with self._pool.acquire() as connection:
             rows = self._queries.open_tasks(connection, count=count)

@@ -116,7 +116,10 @@ async def test_money_after_a_write_off_is_a_task_for_a_person(town: Town) -> Non
     row = await post(town, await case_changes_unheard(case, "pay"))
     assert (row["state"], row["reason"]) == ("ignored", "late")
     _, answer = await town.api("GET", "/tasks")
-    assert ("late_payment", case.ref.case_id) in {(task["kind"], task["case_id"]) for task in answer["tasks"]}
+    task = next(task for task in answer["tasks"] if task["case_id"] == case.ref.case_id)
+    assert task["kind"] == "late_payment"
+    assert (await town.api("POST", f"/tasks/{task['key']}/done"))[0] == 200
+    assert (await town.api("POST", f"/tasks/{task['key']}/done"))[0] == 404
 
 
 async def test_an_invoice_paid_by_the_time_it_is_read_closes_at_once(town: Town) -> None:

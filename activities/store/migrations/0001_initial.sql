@@ -138,5 +138,6 @@ create table tasks (
     assignee text not null,
     summary text not null,
     created_at timestamptz not null,
-    done_at timestamptz
+    done_at timestamptz,
+    done_by text
 );

@@ -43,3 +43,6 @@ on conflict (key) do nothing;
 
 -- name: open_tasks(count)
 select * from tasks where done_at is null order by created_at desc limit :count;
+
+-- name: finish_task(key, done_at, done_by)$
+update tasks set done_at = :done_at, done_by = :done_by where key = :key and done_at is null returning true;
