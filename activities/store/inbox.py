@@ -9,8 +9,8 @@ from typing import Any, Literal
 from activities.store.database import Pool, queries
 from policies.base import Record, UtcTime
 
-LEASE = timedelta(seconds=30)
-"""Longer than any delivery takes; when a relay dies, another takes over after this."""
+LEASE = timedelta(seconds=20)
+"""When a relay dies, another takes over after this. A delivery that takes longer is made twice, which is harmless."""
 
 
 class Received(Record):

@@ -28,7 +28,8 @@ from workers.up import say, what_runs
 from workflows.contracts import CaseStatus
 from workflows.dunning import DunningWorkflow
 
-NEWS_WITHIN_SECONDS = 30
+NEWS_WITHIN_SECONDS = 90
+"""A worker that was killed is missed for as long as a lease lasts; a case that is stuck shows by then."""
 
 
 class UnknownStory(Mistake):
@@ -55,7 +56,8 @@ async def run_demo(json_file: Path | None, keep: bool, data: Path | None, names:
                 console.print(what_runs(stack), soft_wrap=True)
                 await stop.wait()
             else:
-                console.print("  look closer    ./dev demo --keep leaves the Temporal UI, API and outbox running\n")
+                closer = "  look closer    ./dev demo --keep leaves the Temporal UI, API and outbox running\n"
+                console.print(closer, soft_wrap=True)
             await leave()
     finally:
         if data is None:
