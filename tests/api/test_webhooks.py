@@ -276,8 +276,10 @@ async def test_a_database_that_swallows_packets_is_given_up_on_in_time(monkeypat
     assert database.CONNECT_SECONDS <= 8
     monkeypatch.setattr(database, "CONNECT_SECONDS", 0.3)
 
-    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(30)
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(100):
+            pass
+        writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -287,6 +289,7 @@ async def test_a_database_that_swallows_packets_is_given_up_on_in_time(monkeypat
             assert (await post(api, event())).status == 503
     pool.terminate()
     server.close()
+    await server.wait_closed()
 
 
 async def test_a_half_stored_batch_is_completed_by_the_next_delivery(own_api: RunningApi, own_store: Store) -> None:
