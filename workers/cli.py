@@ -70,7 +70,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     from workers.doctor import examine
 
-    findings = _run(_examined(examine))
+    findings = _run(examine(_settings()))
     if as_json:
         typer.echo(json.dumps([finding.model_dump() for finding in findings], indent=2))
     else:
@@ -93,15 +93,6 @@ def demo(
     from workers.demo.run import run_demo
 
     raise typer.Exit(_run(run_demo(json_file, keep, data, stories or [])))
-
-
-async def _examined(examine: Any) -> Any:
-    from workers.temporal import leave
-
-    try:
-        return await examine(_settings())
-    finally:
-        await leave()
 
 
 def _serve(name: str, serve: Any) -> None:
@@ -136,13 +127,23 @@ def _run(what: Any) -> Any:
     from workers.mistakes import Mistake
 
     try:
-        return asyncio.run(what)
+        return asyncio.run(_and_leave(what))
     except (PolicyError, MigrationChanged, Mistake, OSError) as error:
         # OSError: a file that is not there, a port in use, a server that cannot be reached; the text names it.
         typer.echo(f"recoup: {str(error) or type(error).__name__}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+async def _and_leave(what: Any) -> Any:
+    """The last thing in the loop is a pause: see LAST_CALL_PAUSE_SECONDS."""
+    from workers.temporal import leave
+
+    try:
+        return await what
+    finally:
+        await leave()
 
 
 def _default_folder() -> Path:

@@ -23,7 +23,7 @@ from workers.demo.world import DemoWorld
 from workers.embedded.stack import Stack, running_stack
 from workers.mistakes import Mistake
 from workers.shutdown import stop_on_signals
-from workers.temporal import connect, leave
+from workers.temporal import connect
 from workers.up import say, what_runs
 from workflows.contracts import CaseStatus
 from workflows.dunning import DunningWorkflow
@@ -58,7 +58,6 @@ async def run_demo(json_file: Path | None, keep: bool, data: Path | None, names:
             else:
                 closer = "  look closer    ./dev demo --keep leaves the Temporal UI, API and outbox running\n"
                 console.print(closer, soft_wrap=True)
-            await leave()
     finally:
         if data is None:
             shutil.rmtree(folder, ignore_errors=True)
