@@ -11,7 +11,8 @@ from temporalio.client import Client
 
 from activities.store.store import Store
 from tests.fixtures.store import RunningApi, dead_temporal, running_api
-from tests.fixtures.town import Town
+from tests.fixtures.town import SECRET as WEBHOOK_SECRET
+from tests.fixtures.town import TOKEN, Town
 from workers.relay import Relay
 from workers.wiring import SPEAKERS
 
@@ -55,6 +56,23 @@ async def test_nothing_that_is_shown_names_a_person(town: Town) -> None:
         _, shown = await town.api("GET", path)
         for personal in ("Ada Example", "customers.example", "+15005550006", "sam.support"):
             assert personal not in str(shown), path
+
+
+async def test_from_the_webhook_to_the_end_nothing_is_logged_that_names_a_person_or_a_secret(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    """API, relay, workflow, activities and adapters all run in this process."""
+    with caplog.at_level(logging.DEBUG):
+        case = await town.describe(email="ada.lovelace@customers.example")
+        await case.fail("expired_card")
+        await case.until_decided()
+        await case.to_day(5)
+        assert (await case.gives_card())[0] == 200
+        assert await case.until_closed() == "recovered"
+    assert await case.letters()
+    assert case.ref.case_id in caplog.text
+    for hidden in ("ada.lovelace", "Ada Example", "+15005550006", "sam.support", "Sam Support", TOKEN, WEBHOOK_SECRET):
+        assert hidden not in caplog.text
 
 
 async def test_a_case_that_never_was_is_a_404(town: Town) -> None:

@@ -24,8 +24,9 @@ class EmbeddedPostgres:
         self._server = await asyncio.to_thread(get_server, self._folder)
 
     async def stop(self) -> None:
+        """The folder is ours alone, so a server left over from a crash is stopped as well."""
         if self._server:
-            await asyncio.to_thread(self._server.cleanup)
+            await asyncio.to_thread(self._server.stop)
             self._server = None
 
     async def database(self, name: str) -> str:
