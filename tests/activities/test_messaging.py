@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -36,6 +37,12 @@ ADA = Customer(
 ACCEPTED = MessageStatus.ACCEPTED
 
 
+@cache
+def renderer() -> Renderer:
+    """It reads and checks every template, so once is enough."""
+    return Renderer(Settings().merchant)
+
+
 @dataclass
 class Desk:
     sandbox: RunningSandbox
@@ -44,7 +51,7 @@ class Desk:
 
     @property
     def messaging(self) -> Messaging:
-        return Messaging(self.store, self.adapters, Renderer(Settings().merchant))
+        return Messaging(self.store, self.adapters, renderer())
 
     async def request(self, customer: Customer = ADA, **changes: Any) -> MessageRequest:
         failed = await self.sandbox.failure("expired_card")
