@@ -9,20 +9,31 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.adapters import Adapters
-from activities.contracts import CaseActivities, CloseRequest, Opened, OpenRequest
+from activities.contracts import (
+    CaseActivities,
+    ChargingActivities,
+    CloseRequest,
+    LookUpRequest,
+    Opened,
+    OpenRequest,
+)
+from activities.errors import OutsideError
 from activities.freshness import invoice_now
 from activities.store.cases import Task
 from activities.store.store import Store
 from policies.choose import Subject, choose_policy
 from policies.document import PolicyDocument, PolicySnapshot
-from policies.facts import CaseFacts
+from policies.facts import CaseFacts, InvoiceNow, Outcome
 from policies.keys import CaseRef, task_key
 from policies.record import with_invoice
 
 
 class Casework(CaseActivities):
-    def __init__(self, store: Store, adapters: Adapters, policies: Sequence[PolicyDocument]) -> None:
+    def __init__(
+        self, store: Store, adapters: Adapters, policies: Sequence[PolicyDocument], charging: ChargingActivities
+    ) -> None:
         self._store = store
+        self._charging = charging
         self._adapters = adapters
         self._policies = policies
 
@@ -48,6 +59,11 @@ class Casework(CaseActivities):
         await self._store.cases.opened(opened)
         return opened
 
+    @activity.defn
+    async def read_invoice(self, request: OpenRequest) -> InvoiceNow:
+        """Only reads, so repeating is safe."""
+        return await invoice_now(self._adapters, request.case, request.now)
+
     async def _fill_directory(self, case: CaseRef, customer_id: str, now: datetime) -> None:
         """What the merchant wrote outranks what the source knows; the source is asked only about strangers."""
         if await self._store.customers.knows(case.source, case.account, customer_id):
@@ -58,16 +74,34 @@ class Casework(CaseActivities):
 
     @activity.defn
     async def close_case(self, request: CloseRequest) -> None:
-        """Outcome and timeline outlive the history; money that may still be moving becomes a person's task."""
+        """Outcome and timeline outlive the history. Money that may still be moving is looked up once more, so that its
+        ledger row does not block the card; what stays unclear, or was paid twice, becomes a person's task."""
         await self._store.cases.closed(request)
-        if request.unsettled:
-            await self._store.cases.add_task(
-                Task(
-                    key=task_key(request.case, 0),
-                    case_id=request.case.case_id,
-                    kind="unsettled_attempt",
-                    assignee="ops",
-                    summary="closed while an attempt had no clear answer; check the gateway for a second payment",
-                    created_at=request.now,
-                )
+        if request.unsettled is None:
+            return
+        outcome = await self._outcome_of(request.unsettled)
+        summary = _LEFT_OPEN.get(outcome)
+        if summary:
+            task = Task(
+                key=task_key(request.case, 0),
+                case_id=request.case.case_id,
+                kind="unsettled_attempt",
+                assignee="ops",
+                summary=summary,
+                created_at=request.now,
             )
+            await self._store.cases.add_task(task)
+
+    async def _outcome_of(self, attempt: LookUpRequest) -> Outcome:
+        try:
+            return (await self._charging.look_up(attempt)).outcome
+        except OutsideError:
+            return Outcome.UNKNOWN
+
+
+_UNCLEAR = "closed while an attempt had no clear answer; check the gateway for a second payment"
+_LEFT_OPEN = {
+    Outcome.UNKNOWN: _UNCLEAR,
+    Outcome.PENDING: _UNCLEAR,
+    Outcome.SUCCEEDED: "an attempt without an answer took the money after all; if it was paid twice, refund it",
+}

@@ -63,11 +63,10 @@ class Charging(ChargingActivities):
         obstacle = await self._obstacle(request)
         if obstacle is None:
             return await self._send(gateway, request)
-        if known:
+        if known and known.sent:
             # Perhaps another run of this activity has sent it just now, and is the obstacle.
-            earlier = await self._what_became_of_it(gateway, request, known) if known.sent else None
-            if earlier:
-                return earlier
+            return await self._looked_up(gateway, known, request.now)
+        if known:
             # A reservation that is not used any more must not block the credential.
             await self._settle(request.key, NeverArrived(), request.now)
         return obstacle
@@ -85,8 +84,16 @@ class Charging(ChargingActivities):
         if known.outcome:
             answer = Attempted(outcome=known.outcome, decline=known.decline)
         else:
-            answer = await self._settle(known.key, await gateway.look_up(known.key, now), now)
+            answer = await self._looked_up(gateway, known, now)
         return answer.model_copy(update={"credential_id": known.credential_id, "amount": known.amount})
+
+    async def _looked_up(self, gateway: Gateway, known: LedgerState, now: datetime) -> Attempted:
+        """What the gateway says of an attempt that was begun; one it has not seen may be under way for a while."""
+        found = await gateway.look_up(known.key, now)
+        under_way = known.sent and datetime.now(UTC) - known.reserved_at < SURELY_NOT_UNDER_WAY
+        if isinstance(found, NeverArrived) and under_way:
+            found = Unknown(reason="the gateway has not seen it yet; it may still be under way")
+        return await self._settle(known.key, found, now)
 
     async def _what_became_of_it(
         self, gateway: Gateway, request: ChargeRequest, known: LedgerState

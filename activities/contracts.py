@@ -18,7 +18,7 @@ from policies.facts import AccessLevel, CaseFacts, InvoiceNow, MessageStatus, Ou
 from policies.keys import CaseRef
 from policies.money import Money
 from policies.steps import Step, Words
-from policies.story import Line
+from policies.story import Line, Shown
 
 
 class OpenRequest(Record):
@@ -37,7 +37,15 @@ class Opened(Record):
 class DecideRequest(Record):
     policy: PolicyDocument
     facts: CaseFacts
+    segment: str
     now: UtcTime
+
+
+class Decided(Record):
+    """The step, and what the Temporal UI shows of the case until the next one."""
+
+    step: Step
+    shown: Shown
 
 
 class ChargeRequest(Record):
@@ -148,7 +156,8 @@ class EscalateRequest(Record):
 
 
 class CloseRequest(Record):
-    """`happened_at`: the source time of the fact that closed the case; later news is judged against it."""
+    """`happened_at`: the source time of the fact that closed the case; later news is judged against it. `unsettled`: an
+    attempt that still has no clear answer."""
 
     case: CaseRef
     outcome: CloseOutcome
@@ -156,7 +165,7 @@ class CloseRequest(Record):
     happened_at: UtcTime
     attempts: int
     messages: int
-    unsettled: bool
+    unsettled: LookUpRequest | None
     timeline: tuple[Line, ...]
     now: UtcTime
 
@@ -170,6 +179,10 @@ class CaseActivities(ABC):
 
     @activity.defn
     @abstractmethod
+    async def read_invoice(self, request: OpenRequest) -> InvoiceNow: ...
+
+    @activity.defn
+    @abstractmethod
     async def close_case(self, request: CloseRequest) -> None: ...
 
 
@@ -178,7 +191,7 @@ class DecidingActivities(ABC):
 
     @activity.defn
     @abstractmethod
-    async def decide(self, request: DecideRequest) -> Step: ...
+    async def decide(self, request: DecideRequest) -> Decided: ...
 
 
 class ChargingActivities(ABC):

@@ -57,5 +57,4 @@ class Customer(Request):
         return point.address if point and point.consent else None
 
     def view(self) -> CustomerView:
-        reachable = tuple(c for c in ("email", "sms", "in_app") if self.address_on(c))
-        return CustomerView(segment=self.segment, zone=self.zone, channels=reachable)
+        return CustomerView(segment=self.segment, zone=self.zone)

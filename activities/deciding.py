@@ -3,14 +3,15 @@
 Touches PostgreSQL, reading only, so repeating is safe. Its answer stands in the history.
 """
 
+from datetime import datetime
+
 from temporalio import activity
 
-from activities.contracts import DecideRequest, DecidingActivities
+from activities.contracts import Decided, DecideRequest, DecidingActivities
 from activities.store.store import Store
 from policies.decide import Surroundings, next_step
 from policies.facts import CaseFacts
-from policies.steps import Step
-from policies.story import summary_of
+from policies.story import shown, summary_of
 
 
 class Deciding(DecidingActivities):
@@ -18,19 +19,15 @@ class Deciding(DecidingActivities):
         self._store = store
 
     @activity.defn
-    async def decide(self, request: DecideRequest) -> Step:
-        surroundings = await self._surroundings(request.facts, request)
-        step = next_step(request.policy, request.facts, surroundings, request.now)
+    async def decide(self, request: DecideRequest) -> Decided:
+        facts = request.facts
+        step = next_step(request.policy, facts, await self._surroundings(facts, request.now), request.now)
         # The same sentence as in the Temporal UI and the timeline (promise P8).
-        activity.logger.info("decided: %s", summary_of(step), extra={"case_id": request.facts.case.case_id})
-        return step
+        activity.logger.info("decided: %s", summary_of(step), extra={"case_id": facts.case.case_id})
+        return Decided(step=step, shown=shown(facts, request.segment, step, request.now))
 
-    async def _surroundings(self, facts: CaseFacts, request: DecideRequest) -> Surroundings:
+    async def _surroundings(self, facts: CaseFacts, now: datetime) -> Surroundings:
         case, store = facts.case, self._store
         customer = await store.customers.get(case.source, case.account, facts.invoice.customer_id)
-        open_cases = await store.cases.open_cases_of_customer(case.source, case.account, facts.invoice.customer_id)
-        return Surroundings(
-            customer=customer.view(),
-            ledger=await store.attempts.of_credential(case, facts.credential_id, request.now),
-            other_open_cases=max(open_cases - 1, 0),
-        )
+        ledger = await store.attempts.of_credential(case, facts.credential_id, now)
+        return Surroundings(customer=customer.view(), ledger=ledger)

@@ -16,13 +16,13 @@ class Record(BaseModel):
     """A value that may stand in a workflow history: additive with defaults, unknown fields are ignored on reading,
     so that old and new workers read each other's records."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Request(BaseModel):
     """A value that somebody outside wrote: refuses what it does not know, converts nothing silently."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -39,12 +39,14 @@ PENDING_LOOKED_UP_AFTER = tuple(timedelta(hours=h) for h in (1, 6, 24, 48, 72, 9
 An unknown outcome should be known within a day; a direct debit may take two weeks to be final."""
 
 
+DISPUTE_READ_AGAIN = timedelta(days=1)
+
+
 class CustomerView(Record):
     """What a decision needs to know of the customer; no name, no address."""
 
     segment: str = "self_serve"
     zone: str = "UTC"
-    channels: tuple[str, ...] = ()
 
 
 class Surroundings(Record):
@@ -52,13 +54,23 @@ class Surroundings(Record):
 
     customer: CustomerView = CustomerView()
     ledger: tuple[LedgerEntry, ...] = ()
-    other_open_cases: int = 0
 
 
 def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundings, now: datetime) -> AnyStep:
     """One step, due at `step.at` (`now` when overdue). News in between makes the caller ask again."""
-    step = _settled(facts, policy, now) or _held(facts, policy, now) or _scheduled(policy, facts, surroundings, now)
+    step = (
+        _troubled(facts, now)
+        or _settled(facts, policy, now)
+        or _held(facts, policy, now)
+        or _scheduled(policy, facts, surroundings, now)
+    )
     return step.model_copy(update={"basis": _basis(policy, facts, surroundings, now, step.basis.rejected)})
+
+
+def _troubled(facts: CaseFacts, now: datetime) -> AnyStep | None:
+    """What keeps failing is not tried again by itself, whatever it was."""
+    trouble = facts.open_trouble
+    return Hold(at=now, waits_for="ops", because=f"needs a person: {trouble.reason}") if trouble else None
 
 
 # --- what ends a case ------------------------------------------------------------------------------------------------
@@ -128,15 +140,13 @@ def _held(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> AnyStep | 
         return _reconcile(facts, facts.open_attempt, policy, now)
     if facts.open_stop:
         stop = facts.open_stop
-        what = f"paused by {stop.actor}" if stop.kind == "pause" else "needs a person"
-        return Hold(at=now, waits_for="ops", because=f"{what}: {stop.reason}")
+        return Hold(at=now, waits_for="ops", because=f"paused by {stop.actor}: {stop.reason}")
     if facts.open_dispute:
         opened = f"{facts.open_dispute.opened_at:%Y-%m-%d}"
-        return Hold(
-            at=now,
-            waits_for="dispute",
-            because=f"a dispute is open since {opened}; nothing is charged or sent",
-        )
+        # A dispute the source never told us of may end the same way, so the invoice is read again.
+        again_at = now + DISPUTE_READ_AGAIN if facts.open_dispute.dispute_id is None else None
+        because = f"a dispute is open since {opened}; nothing is charged or sent"
+        return Hold(at=now, waits_for="dispute", again_at=again_at, because=because)
     return None
 
 
@@ -287,7 +297,13 @@ class _Upcoming:
 def _words_about_access(policy: PolicyDocument, facts: CaseFacts, words: Words) -> Iterator[Notify]:
     """They go out with the change."""
     change = facts.access_changes[-1] if facts.access_changes else None
-    if change and change.level in LOST_ACCESS and _may_write(facts) and not _told(facts, change.level.value):
+    if (
+        change
+        and change.level in LOST_ACCESS
+        and not change.unclear
+        and _may_write(facts)
+        and not _told(facts, change.level.value)
+    ):
         level = change.level.value
         because = f"service was {level}; the customer must know why and how it comes back"
         channels = policy.access_channels
@@ -373,10 +389,11 @@ def _next_access(
             due = max(due, upcoming.step.at + policy.contact.gap)
         return _in_contact_hours(policy, around, due)
 
-    if policy.limit and facts.access in (AccessLevel.FULL, AccessLevel.NOTICE):
+    unclear = facts.access_changes[-1].level if facts.access_changes and facts.access_changes[-1].unclear else None
+    if policy.limit and (facts.access in (AccessLevel.FULL, AccessLevel.NOTICE) or unclear is AccessLevel.LIMITED):
         because = f"still unpaid {_after(policy.limit.after)}; extras go first"
         yield Limit(at=moment(policy.limit.after), takes=policy.limit.takes, because=because)
-    if policy.suspend and facts.access is not AccessLevel.SUSPENDED:
+    if policy.suspend and (facts.access is not AccessLevel.SUSPENDED or unclear is AccessLevel.SUSPENDED):
         because = f"still unpaid {_after(policy.suspend.after)}"
         yield Suspend(at=moment(policy.suspend.after), because=because)
 

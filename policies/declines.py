@@ -186,7 +186,3 @@ def classify(
         fraud_signal=treatment.fraud_signal,
         decided_by=decided_by,
     )
-
-
-def treatment_of(decline: Decline) -> Treatment:
-    return TREATMENTS[decline.category]

@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationInfo,
     model_validator,
 )
 
@@ -71,7 +72,18 @@ TemplateName = Annotated[str, Field(pattern=f"^({'|'.join(sorted(TEMPLATES))})$"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """Strict at the door, lenient inside: `load_policy` forbids unknown fields and runs the checks below; a document
+    that already travels in a case is read by older and newer workers alike (P7)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+AT_THE_DOOR = {"at_the_door": True}
+"""The validation context under which documents are checked as a whole."""
+
+
+def _is_at_the_door(info: ValidationInfo) -> bool:
+    return bool(info.context and info.context.get("at_the_door"))
 
 
 class AppliesWhen(_Part):
@@ -92,7 +104,9 @@ class Retries(_Part):
     maximum: int = Field(ge=1, le=15)
 
     @model_validator(mode="after")
-    def _increasing(self) -> Self:
+    def _increasing(self, info: ValidationInfo) -> Self:
+        if not _is_at_the_door(info):
+            return self
         for name, rungs in (("immediate", self.immediate), ("ladder", self.ladder)):
             for position, (earlier, later) in enumerate(pairwise(rungs), start=2):
                 if later <= earlier:
@@ -109,7 +123,9 @@ class Contact(_Part):
     silent_window: dict[Category, Duration] = {}
 
     @model_validator(mode="after")
-    def _can_be_kept(self) -> Self:
+    def _can_be_kept(self, info: ValidationInfo) -> Self:
+        if not _is_at_the_door(info):
+            return self
         if self.opens > self.closes:
             raise ValueError("closes must come after opens; the same time twice means all day")
         for category in self.silent_window:
@@ -153,7 +169,9 @@ class Closing(_Part):
     outcome: CloseOutcome = CloseOutcome.WRITTEN_OFF
 
     @model_validator(mode="after")
-    def _unpaid(self) -> Self:
+    def _unpaid(self, info: ValidationInfo) -> Self:
+        if not _is_at_the_door(info):
+            return self
         if self.outcome not in (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED):
             raise ValueError("a policy closes as written_off or cancelled; the rest comes from the source alone")
         return self
@@ -181,7 +199,9 @@ class PolicyDocument(_Part):
     close: Closing
 
     @model_validator(mode="after")
-    def _one_timeline(self) -> Self:
+    def _one_timeline(self, info: ValidationInfo) -> Self:
+        if not _is_at_the_door(info):
+            return self
         end, last_rung = self.close.after, self.retries.ladder[-1]
         for what, after in self._scheduled():
             if after >= end:

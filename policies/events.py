@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from policies.base import Identifier, Record, Request, ShortText, UtcTime
+from policies.base import Identifier, Record, ShortText, UtcTime
 from policies.declines import Decline
 from policies.money import Money
 
@@ -95,8 +95,9 @@ class Unreadable(Record):
     reason: str
 
 
-class Action(Request):
-    """Something a customer or a colleague does to a case. `action_id` makes repeating it harmless."""
+class Action(Record):
+    """Something a customer or a colleague does to a case. `action_id` makes repeating it harmless. The API forbids
+    unknown fields; a worker that is older than the sender ignores them rather than losing the action."""
 
     action_id: Annotated[str, Field(min_length=1, max_length=200)]
 

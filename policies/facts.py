@@ -131,11 +131,14 @@ class Message(Record):
 
 
 class AccessChange(Record):
+    """`unclear`: the access system did not answer; service may be gone, so a payment gives it back."""
+
     ordinal: int
     at: UtcTime
     level: AccessLevel
     because: str
     benefits_taken: tuple[str, ...] = ()
+    unclear: bool = False
 
 
 class Failure(Record):
@@ -162,7 +165,9 @@ class Ending(Record):
 
 
 class Dispute(Record):
-    dispute_id: str
+    """`dispute_id` None: seen when the invoice was read, the source has not told us of it (yet)."""
+
+    dispute_id: str | None
     opened_at: UtcTime
     closed_at: UtcTime | None = None
     won: bool | None = None
@@ -178,6 +183,14 @@ class Stop(Record):
     ended_at: UtcTime | None = None
     ended_by: str | None = None
     end_reason: str | None = None
+
+
+class RefusedAction(Record):
+    """What somebody asked for and could not happen; `kind` is the action's."""
+
+    at: UtcTime
+    kind: str
+    reason: str
 
 
 class NewCredential(Record):
@@ -222,6 +235,7 @@ class CaseFacts(Record):
     stops: tuple[Stop, ...] = ()
     new_credentials: tuple[NewCredential, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    refused_actions: tuple[RefusedAction, ...] = ()
     close_asked: CloseAsked | None = None
     seen: tuple[str, ...] = ()
 
@@ -280,6 +294,13 @@ class CaseFacts(Record):
         return next((s for s in self.stops if s.ended_at is None), None)
 
     @property
+    def open_trouble(self) -> Stop | None:
+        """What keeps failing, unless the case has ended since: then its last acts are tried once more."""
+        trouble = next((s for s in self.stops if s.kind == "trouble" and s.ended_at is None), None)
+        ended = [p.at for p in self.payments] + [e.at for e in self.endings]
+        return trouble if trouble and not any(at > trouble.began_at for at in ended) else None
+
+    @property
     def access(self) -> AccessLevel:
         if self.access_changes:
             return self.access_changes[-1].level
@@ -292,6 +313,18 @@ class CaseFacts(Record):
         spans = [(s.began_at, s.ended_at) for s in self.stops if s.ended_at]
         spans += [(d.opened_at, d.closed_at) for d in self.disputes if d.closed_at]
         return _total(spans)
+
+    def attempt_for(self, action_id: str) -> Attempt | None:
+        """The latest attempt made because of this action."""
+        return next((a for a in reversed(self.attempts) if a.action_id == action_id), None)
+
+    def cannot_use(self, action_id: str) -> bool:
+        """A rule or the fraud check stopped the credential that this action brought."""
+        new = next((c for c in self.new_credentials if c.action_id == action_id), None)
+        if new is None:
+            return False
+        refused = any(r.credential_id == new.credential_id and r.at >= new.at for r in self.refusals)
+        return refused or any(flag.at >= new.at for flag in self.fraud_flags)
 
     def untried_credential(self) -> NewCredential | None:
         """A credential the customer gave that no attempt of ours has used yet."""

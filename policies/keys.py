@@ -38,12 +38,13 @@ def attempt_key(case: CaseRef, ordinal: int) -> str:
     return _key("attempt", case, ordinal)
 
 
-def message_key(case: CaseRef, ordinal: int) -> str:
-    return _key("message", case, ordinal)
+def message_key(case: CaseRef, ordinal: int, name: str) -> str:
+    """`name` is the message's: after a Reset another message may have the same ordinal."""
+    return _key(f"message {name}", case, ordinal)
 
 
-def access_key(case: CaseRef, ordinal: int) -> str:
-    return _key("access", case, ordinal)
+def access_key(case: CaseRef, ordinal: int, level: str) -> str:
+    return _key(f"access {level}", case, ordinal)
 
 
 def task_key(case: CaseRef, ordinal: int) -> str:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from policies.document import MAX_BYTES, PolicyDocument, canonical_json
+from policies.document import AT_THE_DOOR, MAX_BYTES, PolicyDocument, canonical_json
 
 
 class PolicyError(ValueError):
@@ -26,7 +26,7 @@ def load_policy(text: str, filename: str) -> PolicyDocument:
     if not isinstance(tree, dict):
         raise PolicyError(f"{filename}:1: a policy is a mapping with name, version, retries and so on")
     try:
-        document = PolicyDocument.model_validate(_plain(tree))
+        document = PolicyDocument.model_validate(_plain(tree), extra="forbid", context=AT_THE_DOOR)
     except ValidationError as error:
         raise PolicyError("\n".join(_sentence(filename, tree, dict(e)) for e in error.errors())) from error
     size = len(canonical_json(document))

@@ -23,6 +23,10 @@ HARD_STOPS = (
 WINDOW = timedelta(days=30)
 ATTEMPTS_PER_WINDOW = 15
 
+UNSETTLED_BLOCKS_FOR = timedelta(days=15)
+"""Longer than the last look-up of a slow payment; whatever is open after that counts, and no longer blocks."""
+SOONEST_LOOK, LATEST_LOOK = timedelta(minutes=15), timedelta(days=1)
+
 
 class LedgerEntry(Record):
     """One attempt on the credential, whoever made it. `outcome` None: reserved, nothing heard yet."""
@@ -54,15 +58,12 @@ def may_attempt(ledger: tuple[LedgerEntry, ...], at: UtcTime) -> Allowed | Refus
     stop = next((e for e in counted if e.category in HARD_STOPS), None)
     if stop and stop.category:
         return Refused(rule=f"hard stop: {stop.category.value} on {stop.at:%Y-%m-%d}")
-    open_entry = next(
-        (e for e in counted if e.outcome in (None, Outcome.UNKNOWN, Outcome.PENDING)),
-        None,
-    )
-    if open_entry:
-        return Refused(
-            rule="an earlier attempt is not settled yet",
-            free_at=at + timedelta(minutes=15),
-        )
+    unsettled = (None, Outcome.UNKNOWN, Outcome.PENDING)
+    waiting = [at - e.at for e in counted if e.outcome in unsettled and at - e.at < UNSETTLED_BLOCKS_FOR]
+    if waiting:
+        # The longer it takes, the rarer the next look: an hour-old entry is looked at again in an hour.
+        pause = min(max(min(waiting), SOONEST_LOOK), LATEST_LOOK)
+        return Refused(rule="an earlier attempt is not settled yet", free_at=at + pause)
     recent = sorted(entry.at for entry in counted if at - WINDOW < entry.at <= at)
     if len(recent) >= ATTEMPTS_PER_WINDOW:
         oldest_that_must_age = recent[len(recent) - ATTEMPTS_PER_WINDOW]

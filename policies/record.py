@@ -35,6 +35,8 @@ from policies.facts import (
     NewCredential,
     Outcome,
     Payment,
+    Refusal,
+    RefusedAction,
     Stop,
 )
 from policies.money import Money
@@ -80,26 +82,38 @@ def _payment_of(event: PaymentSucceeded, due: Money, now: datetime) -> Payment:
     return Payment(at=now, happened_at=event.happened_at, paid=due if nothing_shown else event.paid, how=how)
 
 
-def with_dispute(facts: CaseFacts, dispute_id: str, now: datetime) -> CaseFacts:
-    if any(d.dispute_id == dispute_id for d in facts.disputes):
+def with_dispute(facts: CaseFacts, dispute_id: str | None, now: datetime) -> CaseFacts:
+    """A dispute that was only seen at the source gets its name when the source tells of it."""
+    if dispute_id is not None and any(d.dispute_id == dispute_id for d in facts.disputes):
         return facts
-    return _add(facts, "disputes", Dispute(dispute_id=dispute_id, opened_at=now))
+    nameless = next((d for d in facts.disputes if d.dispute_id is None and d.closed_at is None), None)
+    if nameless is None:
+        return _add(facts, "disputes", Dispute(dispute_id=dispute_id, opened_at=now))
+    named = nameless.model_copy(update={"dispute_id": dispute_id})
+    return facts.model_copy(update={"disputes": tuple(named if d is nameless else d for d in facts.disputes)})
 
 
 def _with_dispute_closed(facts: CaseFacts, event: DisputeClosed, now: datetime) -> CaseFacts:
     known = with_dispute(facts, event.dispute_id, now)
-    closed = tuple(
-        d.model_copy(update={"closed_at": now, "won": event.won}) if d.dispute_id == event.dispute_id else d
-        for d in known.disputes
+    return _with_disputes_ended(known, event.dispute_id, now, event.won)
+
+
+def _with_disputes_ended(facts: CaseFacts, dispute_id: str | None, now: datetime, won: bool | None) -> CaseFacts:
+    ended = {"closed_at": now, "won": won}
+    disputes = tuple(
+        d.model_copy(update=ended) if d.dispute_id == dispute_id and d.closed_at is None else d for d in facts.disputes
     )
-    return known.model_copy(update={"disputes": closed})
+    return facts.model_copy(update={"disputes": disputes})
 
 
 def with_action(facts: CaseFacts, action: CaseAction, now: datetime) -> CaseFacts:
-    """What a customer or a colleague did, once. What cannot happen now changes nothing; see `refusal_of`."""
-    if action.action_id in facts.seen or refusal_of(facts, action):
+    """What a customer or a colleague did, once. What cannot happen now is kept as refused; see `refusal_of`."""
+    if action.action_id in facts.seen:
         return facts
+    refusal = refusal_of(facts, action)
     facts = _seen(facts, action.action_id)
+    if refusal:
+        return _add(facts, "refused_actions", RefusedAction(at=now, kind=action.kind, reason=refusal))
     match action:
         case UpdatePaymentMethod():
             new = NewCredential(at=now, credential_id=action.credential_id, action_id=action.action_id)
@@ -119,6 +133,9 @@ def refusal_of(facts: CaseFacts, action: CaseAction) -> str | None:
     """Why the action cannot happen now, in a sentence for the person who tried; None when it can."""
     if action.action_id in facts.seen:
         return None
+    held = facts.open_stop or facts.open_attempt
+    if isinstance(action, Resume):
+        return None if held else "the case is neither paused nor held"
     if facts.is_paid or facts.ending or facts.close_asked:
         return "the case is ending: the invoice is paid, ended or being closed"
     match action:
@@ -126,8 +143,6 @@ def refusal_of(facts: CaseFacts, action: CaseAction) -> str | None:
             return "a dispute is open, so nothing can be charged until it is decided" if facts.open_dispute else None
         case Pause():
             return f"already held: {facts.open_stop.reason}" if facts.open_stop else None
-        case Resume():
-            return None if facts.open_stop or facts.open_attempt else "the case is neither paused nor held"
         case CloseCase():
             return None
         case _:
@@ -143,10 +158,13 @@ def _one_more_look_up(facts: CaseFacts) -> CaseFacts:
 
 
 def with_trouble(facts: CaseFacts, reason: str, now: datetime) -> CaseFacts:
-    """Something kept failing: the case waits for a person, who ends it with resume."""
-    if facts.open_stop:
-        return facts
-    return _add(facts, "stops", Stop(kind="trouble", began_at=now, actor="recoup", reason=reason[:300]))
+    """Something kept failing: the case waits for a person, who ends it with resume. The latest trouble counts."""
+    earlier = {"ended_at": now, "ended_by": "recoup", "end_reason": "something else failed"}
+    stops = tuple(
+        s.model_copy(update=earlier) if s.kind == "trouble" and s.ended_at is None else s for s in facts.stops
+    )
+    trouble = Stop(kind="trouble", began_at=now, actor="recoup", reason=reason[:300])
+    return facts.model_copy(update={"stops": (*stops, trouble)})
 
 
 def with_stops_ended(facts: CaseFacts, now: datetime, actor: str, reason: str) -> CaseFacts:
@@ -164,8 +182,15 @@ def with_invoice(facts: CaseFacts, invoice: InvoiceNow, now: datetime) -> CaseFa
     if invoice.status in ENDED and not facts.ending:
         facts = _add(facts, "endings", Ending(at=now, happened_at=happened_at, status=invoice.status))
     if invoice.dispute_open and not facts.open_dispute:
-        facts = with_dispute(facts, f"seen at the source {now.isoformat()}", now)
-    return facts
+        return with_dispute(facts, None, now)
+    return facts if invoice.dispute_open else _with_disputes_ended(facts, None, now, None)
+
+
+def with_refusal(facts: CaseFacts, refusal: Refusal) -> CaseFacts:
+    """One per credential, rule and rung: being told again replaces what was told before."""
+    same = (refusal.credential_id, refusal.rule, refusal.rung)
+    others = tuple(r for r in facts.refusals if (r.credential_id, r.rule, r.rung) != same)
+    return facts.model_copy(update={"refusals": (*others, refusal)})
 
 
 def with_attempt(facts: CaseFacts, attempt: Attempt) -> CaseFacts:

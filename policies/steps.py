@@ -101,10 +101,11 @@ class Escalate(_Step):
 
 
 class Hold(_Step):
-    """Nothing is due until news arrives; `waits_for` says whose."""
+    """Nothing is due until news arrives; `waits_for` says whose. `again_at`: then the invoice is read anew."""
 
     kind: Literal["hold"] = "hold"
     waits_for: Literal["ops", "dispute"]
+    again_at: UtcTime | None = None
 
 
 class Close(_Step):

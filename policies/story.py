@@ -1,5 +1,6 @@
 """The case told: one line per fact, in order, and the state a person would name. Derived, never stored apart."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -42,8 +43,35 @@ class Line(Record):
     because: str = ""
 
 
-def state_of(facts: CaseFacts, step: AnyStep) -> CaseState:
-    if isinstance(step, Close):
+class Shown(Record):
+    """What the search attributes of the Temporal UI show. Computed with the decision, so that it stands in the history
+    beside it and new code cannot break the replay of a running case."""
+
+    state: CaseState
+    segment: str
+    category: str
+    gateway: str
+    currency: str
+    amount_minor: int
+    attempts: int
+    next_step_at: UtcTime | None
+
+
+def shown(facts: CaseFacts, segment: str, step: AnyStep, now: datetime) -> Shown:
+    return Shown(
+        state=state_of(facts, step, now),
+        segment=segment,
+        category=facts.category.value,
+        gateway=facts.invoice.gateway,
+        currency=facts.due.currency,
+        amount_minor=facts.due.amount_minor,
+        attempts=facts.attempts_made,
+        next_step_at=None if isinstance(step, Hold) else step.at,
+    )
+
+
+def state_of(facts: CaseFacts, step: AnyStep, now: datetime) -> CaseState:
+    if isinstance(step, Close) and step.at <= now:
         return CaseState.CLOSED
     if isinstance(step, Hold):
         return CaseState.DISPUTE_OPEN if step.waits_for == "dispute" else CaseState.ON_HOLD
@@ -85,75 +113,62 @@ def summary_of(step: AnyStep) -> str:
 
 def tell(facts: CaseFacts) -> list[Line]:
     """Every fact of the case in the order of the case's own time."""
-    opened = f"case opened: {facts.due} is owed, {_category(facts)}"
-    lines = [Line(at=facts.opened_at, what=opened)]
-    lines += [Line(at=f.at, what=f"the source reported a failed payment ({_code(f.decline)})") for f in facts.failures]
+    opened = Line(at=facts.opened_at, what=f"case opened: {facts.due} is owed, {_category(facts)}")
+    lines = [opened, *_attempts(facts), *_from_the_source(facts), *_words_and_access(facts), *_from_people(facts)]
+    return sorted(lines, key=lambda line: line.at)
+
+
+def _from_the_source(facts: CaseFacts) -> Iterator[Line]:
+    for failure in facts.failures:
+        yield Line(at=failure.at, what=f"the source reported a failed payment ({_code(failure.decline)})")
+    for paid in facts.payments:
+        yield Line(at=paid.at, what=f"paid {paid.paid}", because=f"by {paid.how.replace('_', ' ')}")
+    for ending in facts.endings:
+        yield Line(at=ending.at, what=f"invoice {ending.status.value} at its source")
+    for dispute in facts.disputes:
+        yield Line(at=dispute.opened_at, what="dispute opened")
+        if dispute.closed_at:
+            ended = {True: "won", False: "lost", None: "no longer open at the source"}[dispute.won]
+            yield Line(at=dispute.closed_at, what=f"dispute {ended}")
+
+
+def _attempts(facts: CaseFacts) -> Iterator[Line]:
     for attempt in facts.attempts:
         what = f"attempt {attempt.ordinal} of {attempt.amount}: {attempt.outcome.value}"
         what += f" ({_code(attempt.decline)})" if attempt.decline else ""
         what += ", known after a look-up" if attempt.looked_up_at and attempt.outcome is not Outcome.UNKNOWN else ""
-        lines.append(Line(at=attempt.at, what=what, because=attempt.because))
-    lines += [Line(at=r.at, what="an attempt was refused before it was sent", because=r.rule) for r in facts.refusals]
-    lines += [Line(at=f.at, what="fraud check: suspicious", because=", ".join(f.signals)) for f in facts.fraud_flags]
+        yield Line(at=attempt.at, what=what, because=attempt.because)
+    for refusal in facts.refusals:
+        yield Line(at=refusal.at, what="an attempt was refused before it was sent", because=refusal.rule)
+    for flag in facts.fraud_flags:
+        yield Line(at=flag.at, what="fraud check: suspicious", because=", ".join(flag.signals))
+
+
+def _words_and_access(facts: CaseFacts) -> Iterator[Line]:
     for message in facts.messages:
         how = f"by {message.channel}" if message.status is MessageStatus.ACCEPTED else message.status.value
-        lines.append(
-            Line(
-                at=message.at,
-                what=f"message {message.name} {how}",
-                because=message.because,
-            )
-        )
+        yield Line(at=message.at, what=f"message {message.name} {how}", because=message.because)
     for change in facts.access_changes:
         taken = f" without {', '.join(change.benefits_taken)}" if change.benefits_taken else ""
-        lines.append(
-            Line(
-                at=change.at,
-                what=f"access {change.level.value}{taken}",
-                because=change.because,
-            )
-        )
-    for paid in facts.payments:
-        lines.append(
-            Line(
-                at=paid.at,
-                what=f"paid {paid.paid}",
-                because=f"by {paid.how.replace('_', ' ')}",
-            )
-        )
-    lines += [Line(at=e.at, what=f"invoice {e.status.value} at its source") for e in facts.endings]
-    for dispute in facts.disputes:
-        lines.append(Line(at=dispute.opened_at, what="dispute opened"))
-        if dispute.closed_at:
-            lines.append(
-                Line(
-                    at=dispute.closed_at,
-                    what=f"dispute {'won' if dispute.won else 'lost'}",
-                )
-            )
+        taken += ", but the access system did not answer" if change.unclear else ""
+        yield Line(at=change.at, what=f"access {change.level.value}{taken}", because=change.because)
+
+
+def _from_people(facts: CaseFacts) -> Iterator[Line]:
     for stop in facts.stops:
         word = "paused" if stop.kind == "pause" else "held"
-        lines.append(Line(at=stop.began_at, what=f"{word} by {stop.actor}", because=stop.reason))
+        yield Line(at=stop.began_at, what=f"{word} by {stop.actor}", because=stop.reason)
         if stop.ended_at:
-            lines.append(
-                Line(
-                    at=stop.ended_at,
-                    what=f"resumed by {stop.ended_by}",
-                    because=stop.end_reason or "",
-                )
-            )
-    lines += [Line(at=c.at, what="the customer gave a new way to pay") for c in facts.new_credentials]
-    lines += [Line(at=e.at, what=f"handed over to {e.to}", because=e.because) for e in facts.escalations]
+            yield Line(at=stop.ended_at, what=f"resumed by {stop.ended_by}", because=stop.end_reason or "")
+    for card in facts.new_credentials:
+        yield Line(at=card.at, what="the customer gave a new way to pay")
+    for escalation in facts.escalations:
+        yield Line(at=escalation.at, what=f"handed over to {escalation.to}", because=escalation.because)
+    for refused in facts.refused_actions:
+        yield Line(at=refused.at, what=f"{refused.kind} was refused", because=refused.reason)
     if facts.close_asked:
         asked = facts.close_asked
-        lines.append(
-            Line(
-                at=asked.at,
-                what=f"{asked.actor} asked to close: {asked.outcome}",
-                because=asked.reason,
-            )
-        )
-    return sorted(lines, key=lambda line: line.at)
+        yield Line(at=asked.at, what=f"{asked.actor} asked to close: {asked.outcome}", because=asked.reason)
 
 
 def as_markdown(facts: CaseFacts, step: AnyStep, policy_edition: str) -> str:

@@ -130,12 +130,16 @@ class Relay:
         return len(rows)
 
     def _group_of(self, row: InboxRow) -> str:
+        """Events of one invoice are delivered in order; what cannot be read is a group of its own."""
         speaker = self._speakers.get(row.source)
-        said = speaker.normalise(row.body, row.id) if speaker else None
-        named = isinstance(said, Addressed) and said.lookup is None
-        return (
-            f"{row.source}/{row.account}/{said.event.invoice_id}" if named and isinstance(said, Addressed) else row.id
-        )
+        try:
+            said = speaker.normalise(row.body, row.id) if speaker else None
+        except Exception:
+            log.exception("the speaker of %s failed on row %s", row.source, row.id)
+            return row.id
+        if isinstance(said, Addressed) and said.lookup is None:
+            return f"{row.source}/{row.account}/{said.event.invoice_id}"
+        return row.id
 
     async def _deliver_in_order(self, rows: Sequence[InboxRow], slots: asyncio.Semaphore) -> None:
         for row in rows:
@@ -148,9 +152,12 @@ class Relay:
             span.set_attribute("recoup.source", row.source)
             try:
                 fate = await self._fate_of(row)
-            except (Misconfigured, NotFound) as error:
-                fate = Dead(reason=f"{type(error).__name__}: {error}")
-            except (RPCError, Unavailable, *DATABASE_DOWN) as error:
+            except NotFound as error:
+                # Perhaps its owner is behind; for ever it is not.
+                await self._try_again(row, f"NotFound: {error}"[:300])
+                return
+            except (RPCError, Unavailable, Misconfigured, *DATABASE_DOWN) as error:
+                # A wrong key or address is an outage of ours: it is mended, and then the row goes through.
                 is_outage = not isinstance(error, RPCError) or error.status in OUTAGES
                 await self._try_again(row, f"{type(error).__name__}: {error}"[:300], is_outage)
                 return

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     outside_timeout_seconds: Annotated[float, Field(gt=0, le=55)] = 20
 
     relay_batch: Annotated[int, Field(ge=1, le=1000)] = 100
+    # Cases kept in a worker's memory, some 70 kB each; the others are replayed when something happens to them.
+    max_cached_workflows: Annotated[int, Field(ge=0)] = 1000
     max_concurrent_activities: Annotated[int, Field(ge=1)] = 100
 
     otlp_endpoint: str | None = None

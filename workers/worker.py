@@ -16,6 +16,7 @@ from activities.messaging import Messaging
 from activities.service import Service
 from activities.store.database import migrate
 from policies.document import PolicyDocument
+from workers.discreet_errors import DiscreetErrors
 from workers.heartbeats import Heartbeats
 from workers.relay import Relay
 from workers.settings import Settings
@@ -55,11 +56,12 @@ async def run_worker(settings: Settings) -> None:
 def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings) -> list[Activity]:
     """One method for each signature of `activities/contracts.py`."""
     store, adapters = wiring.store, wiring.adapters
-    casework = Casework(store, adapters, policies)
     charging = Charging(store, adapters)
+    casework = Casework(store, adapters, policies, charging)
     messaging = Messaging(store, adapters, Renderer(settings.merchant))
     return [
         casework.open_case,
+        casework.read_invoice,
         casework.close_case,
         Deciding(store).decide,
         charging.charge,
@@ -76,7 +78,8 @@ def make_worker(client: Client, activities: Sequence[Activity], settings: Settin
         task_queue=settings.task_queue,
         workflows=[DunningWorkflow],
         activities=activities,
-        interceptors=[Heartbeats()],
+        interceptors=[Heartbeats(), DiscreetErrors()],
+        max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.max_concurrent_activities,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=GRACE,

@@ -30,8 +30,8 @@ with workflow.unsafe.imports_passed_through():
         UpdatePaymentMethod,
     )
     from policies.facts import CaseFacts, Outcome
-    from policies.steps import AnyStep, Close, Hold
-    from policies.story import CaseState, state_of, tell
+    from policies.steps import AnyStep, Hold
+    from policies.story import CaseState, tell
     from workflows import timing
     from workflows.contracts import CaseStatus, DunningInput
 
@@ -48,6 +48,9 @@ class CaseHandlers:
         self._early: list[CaseEvent | CaseAction] = list(opening.early_news)
         self._step: AnyStep | None = None
         self._trouble = ""
+        self._state = CaseState.OPENING
+        self._closing = False
+        self._failed_decisions = 0
         self._has_news = False
         self._idle = False
 
@@ -130,12 +133,11 @@ class CaseHandlers:
     @workflow.query(description="Facts, the next step and why")
     def status(self) -> CaseStatus:
         if self._facts is None or self._step is None:
-            state = CaseState.ON_HOLD if self._trouble else CaseState.OPENING
             because = self._trouble or "the case is reading its invoice"
-            return CaseStatus(case=self._case, state=state.value, because=because, facts=self._facts)
+            return CaseStatus(case=self._case, state=self._state.value, because=because, facts=self._facts)
         return CaseStatus(
             case=self._case,
-            state=state_of(self._facts, self._step).value,
+            state=self._state.value,
             because=self._step.because,
             policy=self.policy.document.edition,
             segment=self._segment,
@@ -165,19 +167,27 @@ class CaseHandlers:
         return self._answer_to(action) or ActionAnswer(result="processing", because="accepted; still under way")
 
     def _answer_to(self, action: CaseAction) -> ActionAnswer | None:
-        """None while the loop has not yet acted on it."""
-        facts = self._facts
-        if facts is None:
+        """None while the loop has not yet acted on it. Customers hear fixed sentences, colleagues the reason."""
+        at_rest = self._idle or self._closing
+        if isinstance(action, UpdatePaymentMethod):
+            return self._payment_answer(action, at_rest)
+        if not at_rest:
             return None
-        attempt = next((a for a in facts.attempts if a.action_id == action.action_id), None)
+        return ActionAnswer(result="done", because=self._step.because if self._step else self._trouble)
+
+    def _payment_answer(self, action: UpdatePaymentMethod, at_rest: bool) -> ActionAnswer | None:
+        facts = self._facts
+        attempt = facts.attempt_for(action.action_id) if facts else None
         if attempt and attempt.outcome is Outcome.SUCCEEDED:
             return ActionAnswer(result="paid", because=f"{attempt.amount} was paid")
         if attempt and attempt.outcome is Outcome.DECLINED and attempt.decline:
             wanted = attempt.decline.customer_action.value
             return ActionAnswer(result="refused", because=f"the new attempt was declined; what may help: {wanted}")
-        if self._step and (self._idle or isinstance(self._step, Close)) and not attempt:
-            return ActionAnswer(result="done", because=self._step.because)
-        return None
+        if facts and facts.is_paid and at_rest:
+            return ActionAnswer(result="paid", because="the invoice is paid")
+        if facts and facts.cannot_use(action.action_id):
+            return ActionAnswer(result="refused", because="this way to pay cannot be used now; please choose another")
+        return ActionAnswer(result="processing", because="accepted; still under way") if at_rest else None
 
     def _refuse_impossible(self, action: CaseAction) -> None:
         reason = record.refusal_of(self._facts, action) if self._facts else None

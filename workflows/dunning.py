@@ -4,7 +4,7 @@
                               ^ signals and updates only record facts, then wake the loop
 
 Owns waiting, ordering and the record of what happened. To add a step: class in `policies/steps.py`, a case in `_act`,
-a method below. Workflow code changes keep `tests/replay/` green.
+a method in `case_steps.py`. Workflow code changes keep `tests/replay/` green.
 """
 
 import asyncio
@@ -12,41 +12,30 @@ from datetime import timedelta
 from typing import Any, assert_never
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import (
-        AccessRequest,
-        Attempted,
         CaseActivities,
-        ChargeRequest,
-        ChargingActivities,
         CloseRequest,
         DecideRequest,
         DecidingActivities,
-        EscalateRequest,
-        LookUpRequest,
-        MessageRequest,
-        MessagingActivities,
         OpenRequest,
-        ServiceActivities,
-        Stale,
     )
-    from policies import keys, record
+    from policies import record
     from policies.events import (
+        CaseAction,
+        CaseEvent,
         CloseCase,
         CloseOutcome,
+        InvoiceVoided,
+        PaymentSucceeded,
         Resume,
+        SubscriptionCancelled,
     )
     from policies.facts import (
-        OPEN_OUTCOMES,
-        AccessChange,
         AccessLevel,
-        Attempt,
-        Escalation,
-        FraudFlag,
-        Message,
-        Refusal,
     )
     from policies.steps import (
         AnyStep,
@@ -61,11 +50,15 @@ with workflow.unsafe.imports_passed_through():
         Reinstate,
         Suspend,
     )
-    from policies.story import CaseState, as_markdown, summary_of, tell
+    from policies.story import CaseState, Shown, as_markdown, summary_of, tell
     from workflows import search_attributes, timing
-    from workflows.case_handlers import CaseHandlers, recorded
+    from workflows.case_handlers import recorded
+    from workflows.case_steps import CaseSteps
     from workflows.contracts import DunningInput, DunningResult, Resumed
 
+
+# News that ends a case although its invoice could never be read.
+ENDING = CloseCase | PaymentSucceeded | InvoiceVoided | SubscriptionCancelled
 
 CANCELLED_IN_TEMPORAL = CloseCase(
     action_id="cancelled in Temporal",
@@ -76,11 +69,11 @@ CANCELLED_IN_TEMPORAL = CloseCase(
 
 
 @workflow.defn
-class DunningWorkflow(CaseHandlers):
+class DunningWorkflow(CaseSteps):
     @workflow.init
     def __init__(self, opening: DunningInput) -> None:
         super().__init__(opening)
-        self._shown: dict[str, Any] = {}
+        self._shown: dict[str, SearchAttributeUpdate[Any]] = {}
 
     @workflow.run
     async def run(self, opening: DunningInput) -> DunningResult:
@@ -90,20 +83,24 @@ class DunningWorkflow(CaseHandlers):
             try:
                 return await asyncio.shield(recovering)
             except asyncio.CancelledError:
+                if recovering.done() or recovering.cancelling():
+                    # Not a cancellation: the worker takes the case out of its memory.
+                    raise
                 self._tell(CANCELLED_IN_TEMPORAL)
 
     async def _recover(self) -> DunningResult:
-        await self._open()
-        while True:
+        ended = await self._open()
+        while ended is None:
+            if workflow.info().is_continue_as_new_suggested():
+                await self._continue_as_new()
             step = await self._decide()
-            self._show(step)
             if not await self._due(step):
                 continue
             if isinstance(step, Close):
-                return await self._close(step)
-            await self._act(step)
-            if workflow.info().is_continue_as_new_suggested():
-                await self._continue_as_new()
+                ended = await self._close(step)
+            else:
+                await self._act(step)
+        return ended
 
     async def _act(self, step: AnyStep) -> None:
         """Carries out one step. What keeps failing holds the case for a person and says so."""
@@ -123,8 +120,10 @@ class DunningWorkflow(CaseHandlers):
                     await self._change_access(step, AccessLevel.FULL)
                 case Escalate():
                     await self._escalate(step)
-                case Hold() | Close():
-                    raise AssertionError("holding and closing are no acts")
+                case Hold():
+                    await self._read_invoice(step)
+                case Close():
+                    raise AssertionError("closing is no act")
                 case _:
                     assert_never(step)
         except FailureError as error:
@@ -132,8 +131,9 @@ class DunningWorkflow(CaseHandlers):
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    async def _open(self) -> None:
-        """Reads the truth at the source. When that keeps failing a person mends it and resumes."""
+    async def _open(self) -> DunningResult | None:
+        """Reads the truth at the source. When that keeps failing a person mends it and resumes, or the case ends with
+        what is known: then the answer is its result."""
         while self._facts is None:
             try:
                 opened = await workflow.execute_activity_method(
@@ -146,26 +146,37 @@ class DunningWorkflow(CaseHandlers):
                     summary="read invoice, customer and decline; choose the policy",
                 )
             except FailureError as error:
-                await self._wait_for_help(f"the case could not be opened: {_reason(error)}")
+                ending = await self._wait_for_help(f"the case could not be opened: {_reason(error)}")
+                if ending:
+                    return ending
             else:
                 self._policy, self._segment, self._facts = opened.policy, opened.segment, opened.facts
         for news in self._early:
             self._facts = recorded(self._facts, news)
         self._early.clear()
+        return None
 
-    async def _wait_for_help(self, trouble: str) -> None:
-        self._trouble, self._has_news = trouble, False
-        workflow.set_current_details(f"**held for ops**: {trouble}. Mend it, then send `resume`.")
+    async def _wait_for_help(self, trouble: str) -> DunningResult | None:
+        """Until somebody resumes (None), or news says how a case ends that was never read."""
+        self._trouble, self._state = trouble, CaseState.ON_HOLD
+        workflow.set_current_details(f"**held for ops**: {trouble}. Mend it, then send `resume`, or `close` it.")
         workflow.upsert_search_attributes([search_attributes.STATE.value_set(CaseState.ON_HOLD.value)])
-        await workflow.wait_condition(lambda: any(isinstance(news, Resume) for news in self._early))
-        self._early = [news for news in self._early if not isinstance(news, Resume)]
-        self._trouble = ""
+        await workflow.wait_condition(lambda: any(isinstance(news, Resume | ENDING) for news in self._early))
+        ending = next((news for news in self._early if isinstance(news, ENDING)), None)
+        if ending is None:
+            self._early = [news for news in self._early if not isinstance(news, Resume)]
+            return None
+        self._closing = True
+        workflow.upsert_search_attributes([search_attributes.STATE.value_set(CaseState.CLOSED.value)])
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return DunningResult(outcome=_outcome_of(ending), because=f"ended unread: {trouble}", attempts=0, messages=0)
 
     async def _decide(self) -> AnyStep:
         self._has_news = False
-        request = DecideRequest(policy=self.policy.document, facts=self.facts, now=workflow.now())
+        now = workflow.now()
+        request = DecideRequest(policy=self.policy.document, facts=self.facts, segment=self._segment, now=now)
         try:
-            step: AnyStep = await workflow.execute_local_activity_method(
+            decided = await workflow.execute_local_activity_method(
                 DecidingActivities.decide,
                 request,
                 start_to_close_timeout=timing.ONE_DECISION,
@@ -174,24 +185,33 @@ class DunningWorkflow(CaseHandlers):
             )
         except FailureError as error:
             # A local activity fails with its own error, not wrapped in an ActivityError.
-            trouble = f"no decision could be made: {_reason(error)}"
-            self._facts = record.with_trouble(self.facts, trouble, workflow.now())
-            return Hold(at=workflow.now(), waits_for="ops", because=f"needs a person: {trouble}")
-        return step
+            return self._without_decision(f"no decision could be made: {_reason(error)}")
+        self._failed_decisions = 0
+        self._show(decided.step, decided.shown)
+        return decided.step
+
+    def _without_decision(self, trouble: str) -> AnyStep:
+        """Holds and says so, and asks again ever more rarely: a database outage must not need a person per case."""
+        now = workflow.now()
+        pause = min(timing.DECIDE_AGAIN * 2**self._failed_decisions, timing.DECIDE_AGAIN_AT_MOST)
+        self._failed_decisions += 1
+        self._facts = record.with_trouble(self.facts, trouble, now)
+        hold = Hold(at=now, waits_for="ops", again_at=now + pause, because=f"needs a person: {trouble}")
+        self._show(hold, None)
+        return hold
 
     async def _due(self, step: AnyStep) -> bool:
         """Waits until the step is due; False when news came first, which makes the loop decide again."""
         if self._has_news:
             return False
-        delay = step.at - workflow.now()
-        if not isinstance(step, Hold) and delay <= timedelta():
+        due_at = step.again_at if isinstance(step, Hold) else step.at
+        delay = due_at - workflow.now() if due_at else None
+        if delay is not None and delay <= timedelta():
             return True
         self._idle = True
         try:
             await workflow.wait_condition(
-                lambda: self._has_news,
-                timeout=None if isinstance(step, Hold) else delay,
-                timeout_summary=summary_of(step),
+                lambda: self._has_news, timeout=delay, timeout_summary=summary_of(step) if delay else None
             )
         except TimeoutError:
             return True
@@ -199,137 +219,12 @@ class DunningWorkflow(CaseHandlers):
             self._idle = False
         return False
 
-    async def _charge(self, step: Charge) -> None:
-        ordinal = len(self.facts.attempts) + 1
-        request = ChargeRequest(
-            case=self._case,
-            ordinal=ordinal,
-            key=keys.attempt_key(self._case, ordinal),
-            gateway=self.facts.invoice.gateway,
-            customer_id=self.facts.invoice.customer_id,
-            credential_id=step.credential_id,
-            amount=step.amount,
-            now=workflow.now(),
-        )
-        answer = await workflow.execute_activity_method(
-            ChargingActivities.charge, request, **self._outside(step, timing.WAITED_OUT)
-        )
-        now = workflow.now()
-        match answer.kind:
-            case "attempted":
-                attempt = Attempt(
-                    ordinal=ordinal,
-                    key=request.key,
-                    at=request.now,
-                    credential_id=step.credential_id,
-                    amount=step.amount,
-                    outcome=answer.outcome,
-                    decline=answer.decline,
-                    rung=step.rung,
-                    action_id=step.action_id,
-                    because=step.because,
-                )
-                self._facts = record.with_attempt(self.facts, _as_remembered(attempt, answer))
-            case "refused":
-                refusal = Refusal(
-                    at=now, credential_id=step.credential_id, rule=answer.rule, free_at=answer.free_at, rung=step.rung
-                )
-                self._add("refusals", refusal)
-            case "fraud_suspected":
-                self._add("fraud_flags", FraudFlag(at=now, signals=answer.signals))
-            case "stale":
-                self._facts = record.with_invoice(self.facts, answer.invoice, now)
-
-    async def _reconcile(self, step: Reconcile) -> None:
-        attempt = next(a for a in self.facts.attempts if a.ordinal == step.ordinal)
-        now = workflow.now()
-        answer = await workflow.execute_activity_method(
-            ChargingActivities.look_up,
-            LookUpRequest(key=attempt.key, gateway=self.facts.invoice.gateway, attempted_at=attempt.at, now=now),
-            **self._outside(step, timing.WAITED_OUT),
-        )
-        settled = answer.outcome not in OPEN_OUTCOMES
-        news = {
-            "outcome": answer.outcome,
-            "decline": answer.decline,
-            "look_ups": attempt.look_ups + 1,
-            "looked_up_at": now if settled else None,
-        }
-        self._facts = record.with_attempt(self.facts, attempt.model_copy(update=news))
-
-    async def _notify(self, step: Notify | Offer) -> None:
-        ordinal = len(self.facts.messages) + 1
-        request = MessageRequest(
-            case=self._case,
-            key=keys.message_key(self._case, ordinal),
-            customer_id=self.facts.invoice.customer_id,
-            template=step.template,
-            channels=step.channels,
-            words=step.words,
-            now=workflow.now(),
-            only_while_unpaid=not self.facts.is_paid,
-        )
-        answer = await workflow.execute_activity_method(
-            MessagingActivities.send_message, request, **self._outside(step, timing.WORDS_WAITED_OUT)
-        )
-        if isinstance(answer, Stale):
-            self._facts = record.with_invoice(self.facts, answer.invoice, workflow.now())
-            return
-        message = Message(
-            ordinal=ordinal,
-            at=request.now,
-            name=step.name,
-            template=step.template,
-            status=answer.status,
-            channel=answer.channel,
-            because=step.because,
-        )
-        self._add("messages", message)
-
-    async def _change_access(self, step: AnyStep, level: AccessLevel, takes: tuple[str, ...] = ()) -> None:
-        ordinal = len(self.facts.access_changes) + 1
-        request = AccessRequest(
-            case=self._case,
-            key=keys.access_key(self._case, ordinal),
-            customer_id=self.facts.invoice.customer_id,
-            level=level,
-            takes=takes,
-            due=self.facts.due,
-            now=workflow.now(),
-        )
-        answer = await workflow.execute_activity_method(
-            ServiceActivities.change_access, request, **self._outside(step, timing.WAITED_OUT)
-        )
-        if isinstance(answer, Stale):
-            self._facts = record.with_invoice(self.facts, answer.invoice, workflow.now())
-            return
-        change = AccessChange(
-            ordinal=ordinal,
-            at=request.now,
-            level=level,
-            benefits_taken=answer.benefits_taken,
-            because=step.because,
-        )
-        self._add("access_changes", change)
-
-    async def _escalate(self, step: Escalate) -> None:
-        ordinal = len(self.facts.escalations) + 1
-        request = EscalateRequest(
-            case=self._case,
-            key=keys.task_key(self._case, ordinal),
-            customer_id=self.facts.invoice.customer_id,
-            to=step.to,
-            words=step.words,
-            now=workflow.now(),
-        )
-        await workflow.execute_activity_method(
-            MessagingActivities.escalate, request, **self._outside(step, timing.WAITED_OUT)
-        )
-        self._add("escalations", Escalation(ordinal=ordinal, at=request.now, to=step.to, because=step.because))
-
-    async def _close(self, step: Close) -> DunningResult:
-        """Stores outcome and timeline where they outlive the history, then lets every waiting person have an answer."""
+    async def _close(self, step: Close) -> DunningResult | None:
+        """Stores outcome and timeline where they outlive the history, then lets every waiting person have an answer.
+        News that came meanwhile is not lost: None, and the loop decides again."""
         facts, now = self.facts, workflow.now()
+        self._show(step, None)
+        self._closing = True
         ended = [p.happened_at for p in facts.payments] + [e.happened_at for e in facts.endings]
         request = CloseRequest(
             case=self._case,
@@ -338,7 +233,7 @@ class DunningWorkflow(CaseHandlers):
             happened_at=max(ended, default=now),
             attempts=facts.attempts_made,
             messages=len(facts.messages),
-            unsettled=facts.open_attempt is not None,
+            unsettled=self._look_up_of(facts.open_attempt) if facts.open_attempt else None,
             timeline=tuple(tell(facts)),
             now=now,
         )
@@ -351,32 +246,28 @@ class DunningWorkflow(CaseHandlers):
             summary=summary_of(step),
         )
         await workflow.wait_condition(workflow.all_handlers_finished)
+        self._closing = False
+        if self._has_news:
+            return None
         return DunningResult(
             outcome=step.outcome, because=step.because, attempts=request.attempts, messages=request.messages
         )
 
     # --- shared -------------------------------------------------------------------------------------------------------
 
-    def _add(self, field: str, fact: Any) -> None:
-        self._facts = record.with_fact(self.facts, field, fact)
-
-    def _outside(self, step: AnyStep, waited_out: timedelta) -> dict[str, Any]:
-        return {
-            "start_to_close_timeout": timing.ONE_CALL,
-            "schedule_to_close_timeout": waited_out,
-            "heartbeat_timeout": timing.HEARTBEAT,
-            "retry_policy": timing.OUTSIDE_RETRY,
-            "summary": summary_of(step),
-        }
-
-    def _show(self, step: AnyStep) -> None:
-        """Search attributes once a lap and only what changed; current details cost no history."""
+    def _show(self, step: AnyStep, shown: Shown | None) -> None:
+        """Search attributes once a lap and only what changed; current details cost no history. `shown` None: what only
+        the loop knows, that it holds or closes."""
         self._step = step
-        wanted = search_attributes.of_case(self.facts, self._segment, step)
-        changed = [update for name, update in wanted.items() if self._shown.get(name) != update.value]
+        if shown is None:
+            self._state = CaseState.CLOSED if isinstance(step, Close) else CaseState.ON_HOLD
+            wanted = {**self._shown, search_attributes.STATE.name: search_attributes.STATE.value_set(self._state.value)}
+        else:
+            self._state, wanted = shown.state, search_attributes.of_case(shown)
+        changed = [update for name, update in wanted.items() if self._shown.get(name) != update]
         if changed:
             workflow.upsert_search_attributes(changed)
-            self._shown = {name: update.value for name, update in wanted.items()}
+            self._shown = wanted
         workflow.set_current_details(as_markdown(self.facts, step, self.policy.document.edition))
 
     async def _continue_as_new(self) -> None:
@@ -385,16 +276,14 @@ class DunningWorkflow(CaseHandlers):
         workflow.continue_as_new(DunningInput(case=self._case, resumed=resumed))
 
 
-def _as_remembered(attempt: Attempt, answer: Attempted) -> Attempt:
-    """After a Reset the ledger may answer for an attempt that this history has forgotten: it used no rung, no card."""
-    if answer.credential_id is None or answer.amount is None:
-        return attempt
-    old = {"credential_id": answer.credential_id, "amount": answer.amount, "rung": None, "action_id": None}
-    return attempt.model_copy(update={**old, "because": "made before this history was reset; the ledger remembers"})
+def _outcome_of(ending: CaseEvent | CaseAction) -> CloseOutcome:
+    if isinstance(ending, CloseCase):
+        return ending.outcome
+    return CloseOutcome.RECOVERED if isinstance(ending, PaymentSucceeded) else CloseOutcome.CANCELLED
 
 
 def _reason(error: FailureError) -> str:
-    """The cause in one line: a person reads it in the UI."""
+    """The cause in one line: a person reads it in the UI. Texts of unexpected errors stay in the worker's log (P9)."""
     cause = error.cause or error
     kind = getattr(cause, "type", None) or type(cause).__name__
     return f"{kind}: {cause}"[:300]

@@ -7,9 +7,7 @@ from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
-from policies.facts import CaseFacts
-from policies.steps import AnyStep, Hold
-from policies.story import state_of
+from policies.story import Shown
 
 STATE = SearchAttributeKey.for_keyword("RecoupState")
 SEGMENT = SearchAttributeKey.for_keyword("RecoupSegment")
@@ -32,16 +30,16 @@ ALL: tuple[SearchAttributeKey[Any], ...] = (
 )
 
 
-def of_case(facts: CaseFacts, segment: str, step: AnyStep) -> dict[str, SearchAttributeUpdate[Any]]:
+def of_case(shown: Shown) -> dict[str, SearchAttributeUpdate[Any]]:
     """By name, so that the workflow can upsert what changed and nothing else."""
     updates: list[SearchAttributeUpdate[Any]] = [
-        STATE.value_set(state_of(facts, step).value),
-        SEGMENT.value_set(segment),
-        CATEGORY.value_set(facts.category.value),
-        CURRENCY.value_set(facts.due.currency),
-        GATEWAY.value_set(facts.invoice.gateway),
-        AMOUNT_MINOR.value_set(facts.due.amount_minor),
-        ATTEMPTS.value_set(facts.attempts_made),
-        NEXT_STEP_AT.value_unset() if isinstance(step, Hold) else NEXT_STEP_AT.value_set(step.at),
+        STATE.value_set(shown.state.value),
+        SEGMENT.value_set(shown.segment),
+        CATEGORY.value_set(shown.category),
+        CURRENCY.value_set(shown.currency),
+        GATEWAY.value_set(shown.gateway),
+        AMOUNT_MINOR.value_set(shown.amount_minor),
+        ATTEMPTS.value_set(shown.attempts),
+        NEXT_STEP_AT.value_set(shown.next_step_at) if shown.next_step_at else NEXT_STEP_AT.value_unset(),
     ]
     return {update.key.name: update for update in updates}

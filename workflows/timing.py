@@ -28,6 +28,10 @@ PERSON_WAITS = timedelta(seconds=8)
 # A local activity that keeps raising would heartbeat its workflow task for ever: three tries, then hold.
 DECISION_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
 
+# A decision that failed three times is asked for again after this long, then ever more rarely.
+DECIDE_AGAIN = timedelta(minutes=15)
+DECIDE_AGAIN_AT_MOST = timedelta(days=1)
+
 OUTSIDE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=5),
     backoff_coefficient=2,

@@ -78,7 +78,7 @@ class AttemptLedger:
     async def settle(
         self, key: str, outcome: Outcome, decline: Decline | None, reference: str | None, at: datetime
     ) -> None:
-        """The first final outcome stands; a later one changes nothing."""
+        """The gateway's first yes or no stands; a later one changes nothing, nor does one for a key nobody reserved."""
         async with self._pool.acquire() as connection:
             await self._add_result(connection, key, outcome.value, decline, reference, at)
 

@@ -109,14 +109,6 @@ class Cases:
             )
             return [row["invoice_id"] async for row in rows]
 
-    async def open_cases_of_customer(self, source: str, account: str, customer_id: str) -> int:
-        async with self._pool.acquire() as connection:
-            return int(
-                await self._queries.open_cases_of_customer(
-                    connection, source=source, account=account, customer_id=customer_id
-                )
-            )
-
     async def remember_invoice(self, case: CaseRef, status: InvoiceStatus, happened_at: datetime) -> None:
         """The newest word of the source wins, in whatever order the words arrive."""
         async with self._pool.acquire() as connection:

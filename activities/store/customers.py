@@ -31,4 +31,5 @@ class Customers:
         """A customer nobody has described yet is one with the defaults: reachable by no channel."""
         async with self._pool.acquire() as connection:
             record = await self._queries.get(connection, source=source, account=account, customer_id=customer_id)
-        return Customer.model_validate(record) if record else Customer()
+        # Lenient: a newer worker may have written a field that this one does not know.
+        return Customer.model_validate(record, extra="ignore", strict=False) if record else Customer()

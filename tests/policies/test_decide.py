@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from policies import record
 from policies.decide import PENDING_LOOKED_UP_AFTER, UNKNOWN_LOOKED_UP_AFTER, CustomerView, Surroundings, next_step
 from policies.declines import TREATMENTS, Category, Retryable
 from policies.document import EscalateTo, PolicyDocument, ScheduledMessage
@@ -35,6 +36,7 @@ from policies.steps import (
     Reinstate,
     Suspend,
 )
+from policies.story import CaseState, state_of
 from tests.policies.timeline import (
     DUE,
     ENTERPRISE,
@@ -751,3 +753,53 @@ def test_nobody_loses_service_while_nobody_knows_why_the_payment_failed() -> Non
     step = step_of(facts, day(20))
     assert isinstance(step, Close)
     assert step.at == day(30)
+
+
+def test_what_keeps_failing_is_not_tried_again_by_itself_even_after_a_payment() -> None:
+    """A reinstatement that fails for ever must not spin: one more try after the payment, then a person."""
+    suspended = case(access_changes=(access(AccessLevel.SUSPENDED, day(14)),), payments=(paid(day(16)),))
+    assert isinstance(step_of(suspended, day(16)), Reinstate)
+    failed = record.with_trouble(suspended, "reinstate failed: NotFound", day(16))
+    step = step_of(failed, day(16))
+    assert isinstance(step, Hold)
+    assert step.because == "needs a person: reinstate failed: NotFound"
+
+
+def test_a_payment_after_the_trouble_tries_the_last_acts_once_more() -> None:
+    troubled = record.with_trouble(
+        case(access_changes=(access(AccessLevel.SUSPENDED, day(14)),)), "notify failed", day(15)
+    )
+    assert isinstance(step_of(troubled, day(15)), Hold)
+    payed = troubled.model_copy(update={"payments": (paid(day(16)),)})
+    assert isinstance(step_of(payed, day(16)), Reinstate)
+
+
+def test_a_look_up_that_keeps_failing_holds_the_case() -> None:
+    unclear = case(attempts=(tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN),))
+    assert isinstance(step_of(record.with_trouble(unclear, "reconcile failed", day(2)), day(2)), Hold)
+
+
+def test_service_that_was_perhaps_taken_comes_back_with_the_payment_and_is_taken_for_sure_without_one() -> None:
+    unclear = access(AccessLevel.LIMITED, day(8)).model_copy(update={"unclear": True})
+    facts = case(Category.EXPIRED_CARD, messages=QUIET, access_changes=(unclear,))
+    assert isinstance(step_of(facts, day(9)), Limit)
+    assert isinstance(step_of(facts.model_copy(update={"payments": (paid(day(9)),)}), day(9)), Reinstate)
+
+
+def test_a_dispute_only_seen_at_the_source_is_looked_at_again_every_day() -> None:
+    seen = record.with_dispute(case(), None, day(3))
+    step = step_of(seen, day(3))
+    assert isinstance(step, Hold)
+    assert step.again_at == day(4)
+    told = step_of(record.with_dispute(seen, "du_1", day(3)), day(3))
+    assert isinstance(told, Hold)
+    assert told.again_at is None
+
+
+def test_a_case_that_is_to_close_later_is_not_shown_as_closed() -> None:
+    facts = case(Category.EXPIRED_CARD, messages=QUIET, access_changes=(access(AccessLevel.SUSPENDED, day(14)),))
+    facts = facts.model_copy(update={"messages": (*facts.messages, told("suspended", day(14)))})
+    step = step_of(facts, day(25))
+    assert isinstance(step, Close)
+    assert state_of(facts, step, day(25)) is CaseState.SUSPENDED
+    assert state_of(facts, step, day(30)) is CaseState.CLOSED

@@ -8,7 +8,14 @@ from pydantic import ValidationError
 from policies.keys import CaseRef, access_key, attempt_key, message_key, task_key
 
 CASE = CaseRef(source="stripe", account="acct_1", invoice_id="in_1")
-KEYS: list[Callable[[CaseRef, int], str]] = [attempt_key, message_key, access_key, task_key]
+KEYS: list[Callable[[CaseRef, int], str]] = [
+    attempt_key,
+    lambda case, ordinal: message_key(case, ordinal, "reminder"),
+    lambda case, ordinal: message_key(case, ordinal, "warning"),
+    lambda case, ordinal: access_key(case, ordinal, "limited"),
+    lambda case, ordinal: access_key(case, ordinal, "suspended"),
+    task_key,
+]
 cases = st.builds(
     CaseRef,
     source=st.from_regex(r"[a-z]{1,10}", fullmatch=True),

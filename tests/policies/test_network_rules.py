@@ -62,4 +62,23 @@ def test_soft_declines_count_and_stop_nothing(category: Category) -> None:
 @pytest.mark.parametrize("outcome", [None, Outcome.UNKNOWN, Outcome.PENDING])
 def test_an_attempt_that_is_not_settled_blocks_the_next_one(outcome: Outcome | None) -> None:
     refused = may_attempt((entry(day(0), outcome=outcome),), day(1))
-    assert refused == Refused(rule="an earlier attempt is not settled yet", free_at=day(1) + timedelta(minutes=15))
+    assert isinstance(refused, Refused)
+    assert refused.rule == "an earlier attempt is not settled yet"
+
+
+@pytest.mark.parametrize(
+    ("age", "pause"),
+    [
+        (timedelta(minutes=1), timedelta(minutes=15)),
+        (timedelta(hours=3), timedelta(hours=3)),
+        (timedelta(days=9), timedelta(days=1)),
+    ],
+)
+def test_the_longer_an_attempt_is_open_the_rarer_it_is_asked_about(age: timedelta, pause: timedelta) -> None:
+    refused = may_attempt((entry(day(0), outcome=Outcome.PENDING),), day(0) + age)
+    assert isinstance(refused, Refused)
+    assert refused.free_at == day(0) + age + pause
+
+
+def test_an_attempt_that_nobody_ever_settled_stops_blocking_and_goes_on_counting() -> None:
+    assert may_attempt((entry(day(0), outcome=Outcome.UNKNOWN),), day(16)) == Allowed(budget=14)

@@ -8,15 +8,17 @@ from policies.events import (
     ActionRequired,
     CloseCase,
     CloseOutcome,
+    DisputeClosed,
+    DisputeOpened,
     Pause,
     PaymentFailed,
     PaymentSucceeded,
     Resume,
     UpdatePaymentMethod,
 )
-from policies.facts import CaseFacts, InvoiceStatus, Outcome
+from policies.facts import CaseFacts, InvoiceStatus, Outcome, Refusal
 from policies.money import Money
-from tests.policies.timeline import DUE, case, day, disputed, invoice, paid, paused, tried
+from tests.policies.timeline import DUE, OLD_CARD, case, day, disputed, invoice, paid, paused, tried
 
 CARD = UpdatePaymentMethod(action_id="a1", credential_id="card_new")
 PAUSE = Pause(action_id="a2", actor="Jo", reason="asked to wait")
@@ -50,11 +52,14 @@ def test_a_payment_that_waits_for_the_customer_asks_for_a_confirmation() -> None
         (case(), RESUME, "neither paused nor held"),
     ],
 )
-def test_what_cannot_happen_now_is_refused_with_a_reason_and_changes_nothing(
+def test_what_cannot_happen_now_is_refused_with_a_reason_and_told(
     facts: CaseFacts, action: UpdatePaymentMethod | Pause | Resume, refused: str
 ) -> None:
     assert refused in (record.refusal_of(facts, action) or "")
-    assert record.with_action(facts, action, day(2)) == facts
+    after = record.with_action(facts, action, day(2))
+    assert [(r.kind, r.at) for r in after.refused_actions] == [(action.kind, day(2))]
+    unchanged = after.model_copy(update={"refused_actions": (), "seen": ()})
+    assert unchanged == facts
 
 
 def test_closing_ends_a_pause() -> None:
@@ -64,11 +69,41 @@ def test_closing_ends_a_pause() -> None:
     assert facts.close_asked.outcome is CloseOutcome.CANCELLED
 
 
-def test_trouble_holds_the_case_once() -> None:
+def test_the_latest_trouble_holds_the_case() -> None:
     facts = record.with_trouble(case(), "x" * 500, day(1))
-    assert facts.open_stop
-    assert len(facts.open_stop.reason) == 300
-    assert record.with_trouble(facts, "more", day(2)) == facts
+    assert facts.open_trouble
+    assert len(facts.open_trouble.reason) == 300
+    again = record.with_trouble(facts, "more", day(2))
+    assert again.open_trouble
+    assert (again.open_trouble.reason, again.open_trouble.began_at) == ("more", day(2))
+
+
+def test_a_case_in_trouble_is_resumed_also_when_it_is_paid() -> None:
+    troubled = record.with_trouble(case(payments=(paid(day(1)),)), "no access system", day(2))
+    assert record.refusal_of(troubled, RESUME) is None
+    assert record.with_action(troubled, RESUME, day(3)).open_trouble is None
+
+
+def test_a_dispute_seen_at_the_source_is_the_one_the_source_tells_of() -> None:
+    seen = record.with_invoice(case(), invoice().model_copy(update={"dispute_open": True}), day(1))
+    told = {"event_id": "e1", "happened_at": day(2), "invoice_id": "in_1", "dispute_id": "du_1"}
+    named = record.with_event(seen, DisputeOpened(**told), day(2))
+    assert [d.dispute_id for d in named.disputes] == ["du_1"]
+    won = record.with_event(named, DisputeClosed(**{**told, "event_id": "e2"}, won=True), day(3))
+    assert won.open_dispute is None
+
+
+def test_a_dispute_nobody_told_of_is_over_when_the_invoice_says_so() -> None:
+    seen = record.with_invoice(case(), invoice().model_copy(update={"dispute_open": True}), day(1))
+    assert seen.open_dispute
+    assert record.with_invoice(seen, invoice(), day(2)).open_dispute is None
+
+
+def test_being_refused_again_by_the_same_rule_is_one_refusal() -> None:
+    refusal = Refusal(at=day(1), credential_id=OLD_CARD, rule="not settled", free_at=day(2), rung="ladder-1")
+    facts = record.with_refusal(case(), refusal)
+    facts = record.with_refusal(facts, refusal.model_copy(update={"at": day(2), "free_at": day(3)}))
+    assert [r.free_at for r in facts.refusals] == [day(3)]
 
 
 def test_what_the_owner_of_the_invoice_says_becomes_a_fact_once() -> None:

@@ -156,7 +156,7 @@ def test_each_step_has_a_summary_that_fits_the_temporal_ui(step: AnyStep, summar
     ],
 )
 def test_the_state_is_what_a_person_would_call_it(facts: CaseFacts, step: AnyStep, state: CaseState) -> None:
-    assert state_of(facts, step) is state
+    assert state_of(facts, step, day(1)) is state
 
 
 def test_the_details_say_who_how_much_why_and_what_is_next() -> None:

@@ -13,10 +13,9 @@ from temporalio.api.enums.v1 import EventType, ResetReapplyType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus
 
-from activities.contracts import DecideRequest
+from activities.contracts import Decided, DecideRequest
 from activities.deciding import Deciding
 from policies.document import PolicyDocument
-from policies.steps import Step
 from tests.fixtures.temporal import TemporalServer
 from tests.fixtures.town import Case, Town, building_town, new_databases
 from workers.settings import Settings
@@ -33,7 +32,7 @@ class FailingDecisions(Deciding):
     calls = 0
 
     @activity.defn
-    async def decide(self, request: DecideRequest) -> Step:
+    async def decide(self, request: DecideRequest) -> Decided:
         self.calls += 1
         if self.broken:
             raise ValueError("a rule that nobody tested")
@@ -41,9 +40,12 @@ class FailingDecisions(Deciding):
 
 
 @asynccontextmanager
-async def second_worker(town: Town, policies: tuple[PolicyDocument, ...], **replaced: Any) -> AsyncIterator[Settings]:
+async def second_worker(
+    town: Town, policies: tuple[PolicyDocument, ...], cached: int = 1000, **replaced: Any
+) -> AsyncIterator[Settings]:
     """A worker on a task queue of its own; `replaced` activities by name. Yields its settings."""
-    settings = town.settings.model_copy(update={"task_queue": f"second-{uuid.uuid4().hex[:8]}"})
+    own = {"task_queue": f"second-{uuid.uuid4().hex[:8]}", "max_cached_workflows": cached}
+    settings = town.settings.model_copy(update=own)
     activities = [a for a in activities_of(town.wiring, policies, settings) if a.__name__ not in replaced]
     async with make_worker(town.temporal, [*activities, *replaced.values()], settings):
         yield settings
@@ -189,3 +191,15 @@ async def test_a_workflow_cancelled_in_temporal_closes_its_case_in_order(town: T
     assert row.because == "Temporal closed the case: the workflow was cancelled"
     described = await case.handle.describe()
     assert described.status is WorkflowExecutionStatus.COMPLETED
+
+
+async def test_a_worker_that_remembers_nothing_replays_every_step_and_comes_to_the_same_end(town: Town) -> None:
+    async with second_worker(town, read_policies([]), cached=0) as settings:
+        case = await start_on(town, settings, "do_not_honor")
+        await case.until_decided()
+        await case.to_day(2)
+        assert (await case.handle.execute_update("pause", {"action_id": "p", "actor": "ops", "reason": "look"}))[
+            "result"
+        ]
+        await case.handle.cancel()
+        assert await case.until_closed() == "cancelled"

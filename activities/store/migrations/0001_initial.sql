@@ -69,7 +69,6 @@ create table cases (
     primary key (case_id, reopen)
 );
 create index cases_open_by_subscription on cases (source, account, subscription_id) where outcome is null;
-create index cases_open_by_customer on cases (source, account, customer_id) where outcome is null;
 
 create table customers (
     source text not null,
@@ -106,7 +105,7 @@ create table attempt_results (
 );
 create index attempt_results_by_key on attempt_results (key, id desc);
 create unique index attempt_settled_once on attempt_results (key)
-    where outcome in ('succeeded', 'declined', 'not_accepted');
+    where outcome in ('succeeded', 'declined');
 
 -- Contact ledger, append-only, the same way.
 create table messages (

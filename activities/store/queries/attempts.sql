@@ -2,12 +2,13 @@
 select pg_advisory_xact_lock(hashtextextended(:credential, 0));
 
 -- name: of_credential(source, account, credential_id, since)
--- What became of an attempt is its final result, whatever was written after it, else the latest word.
+-- What became of an attempt is the gateway's yes or no, whatever was written before or after it; else that it never
+-- arrived, which we only infer; else the latest word.
 select a.key, a.actor, a.at, a.amount_minor, a.currency, r.outcome, r.category
 from attempts a
 left join lateral (
     select outcome, category from attempt_results where key = a.key
-    order by outcome in ('succeeded', 'declined', 'not_accepted') desc, id desc limit 1
+    order by array_position(array['succeeded', 'declined', 'not_accepted'], outcome) nulls last, id desc limit 1
 ) r on true
 where a.source = :source and a.account = :account and a.credential_id = :credential_id and a.at > :since
 order by a.at;
@@ -17,7 +18,7 @@ select a.key, a.at, a.reserved_at, a.credential_id, a.amount_minor, a.currency, 
 from attempts a
 left join lateral (
     select outcome, decline from attempt_results where key = a.key
-    order by outcome in ('succeeded', 'declined', 'not_accepted') desc, id desc limit 1
+    order by array_position(array['succeeded', 'declined', 'not_accepted'], outcome) nulls last, id desc limit 1
 ) r on true
 where a.key = :key;
 
@@ -37,5 +38,6 @@ returning true;
 
 -- name: add_result(key, outcome, category, decline, reference, at)!
 insert into attempt_results (key, outcome, category, decline, reference, at)
-values (:key, :outcome, :category, :decline, :reference, :at)
-on conflict (key) where outcome in ('succeeded', 'declined', 'not_accepted') do nothing;
+select :key, :outcome, :category, :decline, :reference, :at
+where exists (select from attempts where key = :key)
+on conflict (key) where outcome in ('succeeded', 'declined') do nothing;

@@ -21,10 +21,6 @@ select * from cases order by opened_at desc limit :count;
 select invoice_id from cases
 where source = :source and account = :account and subscription_id = :subscription_id and outcome is null;
 
--- name: open_cases_of_customer(source, account, customer_id)$
-select count(*) from cases
-where source = :source and account = :account and customer_id = :customer_id and outcome is null;
-
 -- name: remember_invoice(source, account, invoice_id, status, happened_at)!
 insert into invoices as i (source, account, invoice_id, status, happened_at)
 values (:source, :account, :invoice_id, :status, :happened_at)

@@ -1,0 +1,229 @@
+"""The acts of a case: one activity each, and what became of it as a fact. They branch on nothing but the answer.
+
+To add a step: class in `policies/steps.py`, a case in `DunningWorkflow._act`, a method here.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.contracts import (
+        AccessRequest,
+        Attempted,
+        CaseActivities,
+        ChargeAnswer,
+        ChargeRequest,
+        ChargingActivities,
+        EscalateRequest,
+        LookUpRequest,
+        MessageRequest,
+        MessagingActivities,
+        OpenRequest,
+        ServiceActivities,
+        Stale,
+    )
+    from policies import keys, record
+    from policies.facts import (
+        LOST_ACCESS,
+        OPEN_OUTCOMES,
+        AccessChange,
+        AccessLevel,
+        Attempt,
+        Escalation,
+        FraudFlag,
+        Message,
+        Outcome,
+        Refusal,
+    )
+    from policies.steps import (
+        AnyStep,
+        Charge,
+        Escalate,
+        Hold,
+        Notify,
+        Offer,
+        Reconcile,
+    )
+    from policies.story import summary_of
+    from workflows import timing
+    from workflows.case_handlers import CaseHandlers
+
+
+class CaseSteps(CaseHandlers):
+    """Every method carries out one step; what fails after all its retries is raised as FailureError."""
+
+    async def _charge(self, step: Charge) -> None:
+        ordinal = len(self.facts.attempts) + 1
+        request = ChargeRequest(
+            case=self._case,
+            ordinal=ordinal,
+            key=keys.attempt_key(self._case, ordinal),
+            gateway=self.facts.invoice.gateway,
+            customer_id=self.facts.invoice.customer_id,
+            credential_id=step.credential_id,
+            amount=step.amount,
+            now=workflow.now(),
+        )
+        attempt = Attempt(
+            ordinal=ordinal,
+            key=request.key,
+            at=request.now,
+            credential_id=step.credential_id,
+            amount=step.amount,
+            outcome=Outcome.UNKNOWN,
+            rung=step.rung,
+            action_id=step.action_id,
+            because=step.because,
+        )
+        try:
+            answer = await workflow.execute_activity_method(
+                ChargingActivities.charge, request, **self._outside(step, timing.WAITED_OUT)
+            )
+        except FailureError:
+            # Nobody knows how far it came; it is looked up before anything else is charged.
+            self._facts = record.with_attempt(self.facts, attempt)
+            raise
+        self._take_answer(step, attempt, answer)
+
+    def _take_answer(self, step: Charge, attempt: Attempt, answer: ChargeAnswer) -> None:
+        now = workflow.now()
+        match answer.kind:
+            case "attempted":
+                self._facts = record.with_attempt(self.facts, _as_answered(attempt, answer))
+            case "refused":
+                refusal = Refusal(
+                    at=now, credential_id=step.credential_id, rule=answer.rule, free_at=answer.free_at, rung=step.rung
+                )
+                self._facts = record.with_refusal(self.facts, refusal)
+            case "fraud_suspected":
+                self._add("fraud_flags", FraudFlag(at=now, signals=answer.signals))
+            case "stale":
+                self._facts = record.with_invoice(self.facts, answer.invoice, now)
+
+    async def _reconcile(self, step: Reconcile) -> None:
+        attempt = next(a for a in self.facts.attempts if a.ordinal == step.ordinal)
+        now = workflow.now()
+        answer = await workflow.execute_activity_method(
+            ChargingActivities.look_up,
+            self._look_up_of(attempt),
+            **self._outside(step, timing.WAITED_OUT),
+        )
+        settled = answer.outcome not in OPEN_OUTCOMES
+        news = {
+            "outcome": answer.outcome,
+            "decline": answer.decline,
+            "look_ups": attempt.look_ups + 1,
+            "looked_up_at": now if settled else None,
+        }
+        self._facts = record.with_attempt(self.facts, attempt.model_copy(update=news))
+
+    async def _notify(self, step: Notify | Offer) -> None:
+        ordinal = len(self.facts.messages) + 1
+        request = MessageRequest(
+            case=self._case,
+            key=keys.message_key(self._case, ordinal, step.name),
+            customer_id=self.facts.invoice.customer_id,
+            template=step.template,
+            channels=step.channels,
+            words=step.words,
+            now=workflow.now(),
+            only_while_unpaid=not self.facts.is_paid,
+        )
+        answer = await workflow.execute_activity_method(
+            MessagingActivities.send_message, request, **self._outside(step, timing.WORDS_WAITED_OUT)
+        )
+        if isinstance(answer, Stale):
+            self._facts = record.with_invoice(self.facts, answer.invoice, workflow.now())
+            return
+        message = Message(
+            ordinal=ordinal,
+            at=request.now,
+            name=step.name,
+            template=step.template,
+            status=answer.status,
+            channel=answer.channel,
+            because=step.because,
+        )
+        self._add("messages", message)
+
+    async def _change_access(self, step: AnyStep, level: AccessLevel, takes: tuple[str, ...] = ()) -> None:
+        ordinal = len(self.facts.access_changes) + 1
+        request = AccessRequest(
+            case=self._case,
+            key=keys.access_key(self._case, ordinal, level.value),
+            customer_id=self.facts.invoice.customer_id,
+            level=level,
+            takes=takes,
+            due=self.facts.due,
+            now=workflow.now(),
+        )
+        change = AccessChange(ordinal=ordinal, at=request.now, level=level, because=step.because)
+        try:
+            answer = await workflow.execute_activity_method(
+                ServiceActivities.change_access, request, **self._outside(step, timing.WAITED_OUT)
+            )
+        except FailureError:
+            if level in LOST_ACCESS:
+                # Perhaps taken: a payment has to give it back.
+                self._add("access_changes", change.model_copy(update={"unclear": True}))
+            raise
+        if isinstance(answer, Stale):
+            self._facts = record.with_invoice(self.facts, answer.invoice, workflow.now())
+            return
+        self._add("access_changes", change.model_copy(update={"benefits_taken": answer.benefits_taken}))
+
+    async def _escalate(self, step: Escalate) -> None:
+        ordinal = len(self.facts.escalations) + 1
+        request = EscalateRequest(
+            case=self._case,
+            key=keys.task_key(self._case, ordinal),
+            customer_id=self.facts.invoice.customer_id,
+            to=step.to,
+            words=step.words,
+            now=workflow.now(),
+        )
+        await workflow.execute_activity_method(
+            MessagingActivities.escalate, request, **self._outside(step, timing.WAITED_OUT)
+        )
+        self._add("escalations", Escalation(ordinal=ordinal, at=request.now, to=step.to, because=step.because))
+
+    async def _read_invoice(self, step: Hold) -> None:
+        """A hold that looks again: is the dispute over, does the decision work by now?"""
+        if self._failed_decisions:
+            self._facts = record.with_stops_ended(self.facts, workflow.now(), "recoup", "asked again by itself")
+            return
+        invoice = await workflow.execute_activity_method(
+            CaseActivities.read_invoice,
+            OpenRequest(case=self._case, now=workflow.now()),
+            **self._outside(step, timing.WAITED_OUT),
+        )
+        self._facts = record.with_invoice(self.facts, invoice, workflow.now())
+
+    def _look_up_of(self, attempt: Attempt) -> LookUpRequest:
+        gateway = self.facts.invoice.gateway
+        return LookUpRequest(key=attempt.key, gateway=gateway, attempted_at=attempt.at, now=workflow.now())
+
+    def _add(self, field: str, fact: Any) -> None:
+        self._facts = record.with_fact(self.facts, field, fact)
+
+    def _outside(self, step: AnyStep, waited_out: timedelta) -> dict[str, Any]:
+        return {
+            "start_to_close_timeout": timing.ONE_CALL,
+            "schedule_to_close_timeout": waited_out,
+            "heartbeat_timeout": timing.HEARTBEAT,
+            "retry_policy": timing.OUTSIDE_RETRY,
+            "summary": summary_of(step),
+        }
+
+
+def _as_answered(attempt: Attempt, answer: Attempted) -> Attempt:
+    """After a Reset the ledger may answer for an attempt that this history has forgotten: it used no rung, no card."""
+    outcome = {"outcome": answer.outcome, "decline": answer.decline}
+    if answer.credential_id is None or answer.amount is None:
+        return attempt.model_copy(update=outcome)
+    because = "made before this history was reset; the ledger remembers"
+    old = {"credential_id": answer.credential_id, "amount": answer.amount, "rung": None, "action_id": None}
+    return attempt.model_copy(update={**outcome, **old, "because": because})
