@@ -62,7 +62,7 @@ async def get_case(request: web.Request) -> web.Response:
 async def act_on_case(request: web.Request) -> web.Response:
     case, kind = _case(request), request.match_info["kind"]
     try:
-        action = _ACTION.validate_python(await _action_body(request, kind), strict=False)
+        action = _ACTION.validate_python(await _action_body(request, kind), extra="forbid")
     except ValidationError as error:
         return refuse(400, "invalid", first_complaint(error))
     if unwelcome := _unwelcome(action):

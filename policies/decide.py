@@ -10,16 +10,15 @@ from datetime import datetime, timedelta
 
 from policies import declines, network_rules
 from policies.base import Record
-from policies.declines import TREATMENTS, Retryable, Treatment
+from policies.charges import next_charge
 from policies.document import PolicyDocument
 from policies.events import CloseOutcome
 from policies.facts import LOST_ACCESS, AccessLevel, Attempt, CaseFacts, Ending, InvoiceStatus, Outcome
 from policies.local_time import within_hours
-from policies.network_rules import LedgerEntry, Refused, may_attempt
+from policies.network_rules import LedgerEntry
 from policies.steps import (
     AnyStep,
     Basis,
-    Charge,
     Close,
     Escalate,
     Hold,
@@ -106,7 +105,7 @@ def _after_payment(facts: CaseFacts, policy: PolicyDocument, now: datetime) -> A
         )
     was_away = any(change.level in LOST_ACCESS for change in facts.access_changes)
     template = "reinstated" if was_away else "recovered"
-    treatment = _treatment(facts)
+    treatment = facts.treatment
     heard_of_it = any(message.channel for message in facts.messages) and (treatment is None or treatment.contact)
     if heard_of_it and not _told(facts, template):
         because = "service is back and the customer should know" if was_away else "the customer was told of the failure"
@@ -191,7 +190,7 @@ def _scheduled(policy: PolicyDocument, facts: CaseFacts, around: Surroundings, n
 
 def _candidates(policy: PolicyDocument, facts: CaseFacts, around: Surroundings, now: datetime) -> Iterator[AnyStep]:
     started = facts.failed_at + facts.held_for
-    charge = _next_charge(policy, facts, around, now, started)
+    charge = next_charge(policy, facts, around.ledger, now, started)
     words = words_for(policy, facts, next_attempt_at=max(charge.at, now) if charge else None)
     if charge:
         yield charge
@@ -203,87 +202,6 @@ def _candidates(policy: PolicyDocument, facts: CaseFacts, around: Surroundings, 
     yield from _next_access(policy, facts, around, upcoming)
     because = f"nothing was recovered within {_days(policy.close.after)}"
     yield Close(at=started + policy.close.after, outcome=policy.close.outcome, because=because)
-
-
-def _next_charge(
-    policy: PolicyDocument,
-    facts: CaseFacts,
-    around: Surroundings,
-    now: datetime,
-    started: datetime,
-) -> Charge | None:
-    if facts.attempts_made >= policy.retries.maximum:
-        return None
-    new = facts.untried_credential()
-    if new and not any(flag.at >= new.at for flag in facts.fraud_flags):
-        because = "the customer gave a new way to pay, so it is tried at once"
-        waits = (r.free_at for r in facts.refusals if r.free_at and r.credential_id == new.credential_id)
-        return Charge(
-            at=max([new.at, *waits]),
-            credential_id=new.credential_id,
-            amount=facts.due,
-            action_id=new.action_id,
-            because=because,
-        )
-    rung = _next_rung(policy, facts, now, started)
-    if rung is None:
-        return None
-    name, at, because = rung
-    verdict = may_attempt(around.ledger, max(at, now))
-    if isinstance(verdict, Refused):
-        if verdict.free_at is None:
-            return None
-        at, because = (
-            max(at, verdict.free_at),
-            f"{verdict.rule}; free again {verdict.free_at:%Y-%m-%d %H:%M}",
-        )
-    return Charge(
-        at=at,
-        credential_id=facts.credential_id,
-        amount=facts.due,
-        rung=name,
-        because=because,
-    )
-
-
-def _next_rung(
-    policy: PolicyDocument, facts: CaseFacts, now: datetime, started: datetime
-) -> tuple[str, datetime, str] | None:
-    """Name, time and reason of the next rung. Of rungs that were missed only the last is made up for, and what lies
-    before a rung that was used is past."""
-    treatment = _treatment(facts)
-    if treatment is None or treatment.retryable is not Retryable.YES or facts.fraud_flags:
-        return None
-    if treatment.tries is not None and facts.attempts_made >= treatment.tries:
-        return None
-    if any(r.free_at is None and r.credential_id == facts.credential_id for r in facts.refusals):
-        return None
-    rungs = _rungs(policy)
-    past = max((after for name, after in rungs if name in facts.rungs_used), default=None)
-    open_rungs = [
-        (name, started + after)
-        for name, after in rungs
-        if (past is None or after > past) and (treatment.technical or name.startswith("ladder-"))
-    ]
-    if not open_rungs:
-        return None
-    missed = [rung for rung in open_rungs if rung[1] <= now]
-    name, at = missed[-1] if missed else open_rungs[0]
-    if name.startswith("ladder-") and facts.attempts:
-        at = max(at, facts.attempts[-1].at + policy.retries.gap)
-    at = max([at, *(r.free_at for r in facts.refusals if r.free_at and r.rung == name)])
-    decline = facts.decline.category.value if facts.decline else "unknown"
-    return (
-        name,
-        at,
-        f"{decline} may heal with time: {name.replace('-', ' rung ')} of {policy.name}",
-    )
-
-
-def _rungs(policy: PolicyDocument) -> list[tuple[str, timedelta]]:
-    rungs = [(f"immediate-{n}", after) for n, after in enumerate(policy.retries.immediate, start=1)]
-    rungs += [(f"ladder-{n}", after) for n, after in enumerate(policy.retries.ladder, start=1)]
-    return sorted(rungs, key=lambda rung: rung[1])
 
 
 @dataclass(frozen=True)
@@ -324,7 +242,7 @@ def _upcoming_words(
 
 
 def _may_write(facts: CaseFacts) -> bool:
-    treatment = _treatment(facts)
+    treatment = facts.treatment
     return treatment is None or treatment.contact
 
 
@@ -379,7 +297,7 @@ def _next_access(
     policy: PolicyDocument, facts: CaseFacts, around: Surroundings, upcoming: _Upcoming | None
 ) -> Iterator[AnyStep]:
     """Within contact hours, since words go out with it; and never before a warning that should have come first."""
-    treatment = _treatment(facts)
+    treatment = facts.treatment
     if treatment is None or not treatment.blames_customer:
         return
 
@@ -399,11 +317,6 @@ def _next_access(
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------
-
-
-def _treatment(facts: CaseFacts) -> Treatment | None:
-    """None while the decline is not known: then nothing is charged."""
-    return TREATMENTS[facts.decline.category] if facts.decline else None
 
 
 def _told(facts: CaseFacts, name: str) -> bool:

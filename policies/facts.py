@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from policies.base import Record, UtcTime
-from policies.declines import Category, Decline
+from policies.declines import TREATMENTS, Category, Decline, Treatment
 from policies.events import CloseOutcome
 from policies.keys import CaseRef
 from policies.money import Money
@@ -267,6 +267,11 @@ class CaseFacts(Record):
     @property
     def category(self) -> Category:
         return self.decline.category if self.decline else Category.UNKNOWN
+
+    @property
+    def treatment(self) -> Treatment | None:
+        """None while the decline is not known: then nothing is charged and no service is taken."""
+        return TREATMENTS[self.decline.category] if self.decline else None
 
     @property
     def open_attempt(self) -> Attempt | None:

@@ -22,7 +22,7 @@ TOP_LEVEL = {
 }
 
 LONGEST_FILE = 400
-LONG_ALREADY = {"activities/sources/stripe.py": 560, "policies/decide.py": 430}
+LONG_ALREADY = {"activities/sources/stripe.py": 560}
 """A ratchet: these may shrink, no other file may join them."""
 
 

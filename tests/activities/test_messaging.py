@@ -60,7 +60,7 @@ class Desk:
         due = Money(amount_minor=failed["amount_minor"], currency=failed["currency"])
         request = MessageRequest(
             case=case,
-            key=message_key(case, 1),
+            key=message_key(case, 1, "first_notice"),
             customer_id=failed["customer_id"],
             template="payment_failed",
             channels=EVERYWHERE,

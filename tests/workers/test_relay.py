@@ -321,13 +321,13 @@ async def test_an_outage_however_long_makes_no_dead_letter(
     assert (await post.row(intent))["reason"] == "not_dunning"
 
 
-async def test_what_is_ours_to_mend_is_a_dead_letter_with_the_reason(post: Post) -> None:
+async def test_what_is_ours_to_mend_waits_and_says_why(post: Post) -> None:
     works = post.town.wiring.adapters
     adapters = Adapters({}, works.gateways, works.channels, works.fraud, works.access)
     row_id = await post.receive(event("payment_intent.payment_failed", {"id": "pi_1"}))
     await post.relay(adapters=adapters).deliver_batch()
     row = await post.row(row_id)
-    assert row["state"] == "dead"
+    assert row["state"] == "waiting"
     assert "no owner is set up for source stripe" in row["detail"]
 
 

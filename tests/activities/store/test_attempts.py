@@ -87,7 +87,7 @@ async def test_sent_without_an_answer_is_known_as_such(store: Store) -> None:
 async def test_an_open_outcome_blocks_until_it_is_settled(store: Store, outcome: Outcome) -> None:
     await reserve(store, "att_1")
     await store.attempts.settle("att_1", outcome, None, None, NOW)
-    assert isinstance(await reserve(store, "att_2", NOW + timedelta(days=90)), Refused)
+    assert isinstance(await reserve(store, "att_2", NOW + timedelta(days=10)), Refused)
     await store.attempts.settle("att_1", Outcome.DECLINED, NO_FUNDS, "ch_1", NOW)
     assert isinstance(await reserve(store, "att_2", NOW + timedelta(days=90)), Allowed)
 
@@ -100,7 +100,15 @@ async def test_what_never_arrived_neither_blocks_nor_counts(store: Store) -> Non
         await store.attempts.settle(f"att_{number}", Outcome.NOT_ACCEPTED, None, None, NOW)
 
 
-@pytest.mark.parametrize("first", FINAL)
+async def test_money_that_moved_after_all_outranks_that_nothing_arrived(store: Store) -> None:
+    """That a request never arrived is inferred; that it was paid is the gateway's own word."""
+    await reserve(store, "att_1")
+    await store.attempts.settle("att_1", Outcome.NOT_ACCEPTED, None, None, NOW)
+    await store.attempts.settle("att_1", Outcome.SUCCEEDED, None, "ch_1", NOW + timedelta(seconds=1))
+    assert await outcome_of(store, "att_1") is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("first", [Outcome.SUCCEEDED, Outcome.DECLINED])
 async def test_the_first_final_outcome_stands_whatever_is_written_later(store: Store, first: Outcome) -> None:
     """Two runs of one activity: the slower one comes back with an older answer, or marks as sent what is settled."""
     await reserve(store, "att_1")
@@ -119,7 +127,7 @@ async def test_the_first_final_outcome_stands_whatever_is_written_later(store: S
 async def test_of_many_settlements_at_once_all_readers_see_one(store: Store) -> None:
     await reserve(store, "att_1")
     await asyncio.gather(*(store.attempts.settle("att_1", outcome, None, None, NOW) for outcome in FINAL * 4))
-    final = "select count(*) from attempt_results where outcome in ('succeeded', 'declined', 'not_accepted')"
+    final = "select count(*) from attempt_results where outcome in ('succeeded', 'declined')"
     assert await store.pool.fetchval(final) == 1
 
 
