@@ -12,7 +12,9 @@ from typing import Any
 
 import aiohttp
 from rich.console import Console
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper
+from temporalio.worker import Replayer
 
 from tests.fixtures.recoup_up import end, remembered, start_up
 from workers.demo.run import walk
@@ -36,13 +38,23 @@ async def test_the_worker_is_killed_in_the_middle_of_the_demo_and_every_case_end
         with suppress(asyncio.CancelledError):
             await killer
         ledger = await whole_ledger(stack)
+        unreplayable = await histories_that_do_not_replay(stack)
         await leave()
+    assert unreplayable == []
     assert len(killed) == KILLS, "the demo ended before the worker was killed often enough"
     assert [(case.story, case.complaints) for case in report.cases if not case.as_expected] == []
     assert report.summary.charged_twice == 0
     assert [key for key, count in Counter(charge["idempotency_key"] for charge in ledger).items() if count > 1] == []
     succeeded = Counter(charge["invoice_id"] for charge in ledger if charge["status"] == "succeeded")
     assert [invoice for invoice, count in succeeded.items() if count > 1] == []
+
+
+async def histories_that_do_not_replay(stack: Stack) -> list[str]:
+    client = await connect(stack.settings())
+    replayer = Replayer(workflows=[DunningWorkflow], data_converter=pydantic_data_converter)
+    histories = client.list_workflows("WorkflowType = 'DunningWorkflow'").map_histories()
+    results = await replayer.replay_workflows(histories, raise_on_replay_failure=False)
+    return [f"{run}: {failure}" for run, failure in results.replay_failures.items()]
 
 
 async def keep_killing(stack: Stack, killed: list[int]) -> None:

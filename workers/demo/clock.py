@@ -4,15 +4,27 @@ Skipping is per workflow; lock step keeps shared things (ledgers, customers) in 
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.common import TypedSearchAttributes
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper
 
+from workflows.search_attributes import STATE
+
+OPEN_CASES = "WorkflowType = 'DunningWorkflow' AND ExecutionStatus = 'Running'"
 PATIENCE_SECONDS = 60
 """A case whose worker was killed in mid-step waits some seconds for the next one."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    workflow_id: str
+    attributes: TypedSearchAttributes
 
 
 class Clock:
@@ -38,6 +50,24 @@ class Clock:
     async def is_open(self, workflow_id: str) -> bool:
         description = await self.handle(workflow_id).describe()
         return description.status is WorkflowExecutionStatus.RUNNING
+
+    async def seen_from_outside(self) -> AsyncIterator[Glance]:
+        """Every open case by its search attributes. No query: one that reaches a fresh worker before the events it is
+        about makes that worker see them in another order than the next one (an SDK race after a worker's death)."""
+        async for found in self._client.list_workflows(OPEN_CASES):
+            yield Glance(workflow_id=found.id, attributes=found.typed_search_attributes)
+
+    async def at_rest(self, workflow_id: str) -> int | None:
+        """Length of the history when the case has nothing to do now, None while it is busy or does not exist yet."""
+        try:
+            description = await self.handle(workflow_id).describe()
+        except RPCError:
+            return None
+        raw = description.raw_description
+        busy = raw.HasField("pending_workflow_task") or raw.pending_activities
+        opened = description.typed_search_attributes.get(STATE) is not None
+        is_running = description.status is WorkflowExecutionStatus.RUNNING
+        return None if is_running and (busy or not opened) else description.history_length
 
     async def advance(self, workflow_ids: list[str], day: float) -> set[str]:
         """Runs the cases up to `day` after the start; returns those that ended on the way."""

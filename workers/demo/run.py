@@ -11,7 +11,6 @@ from pathlib import Path
 import aiohttp
 from rich.console import Console
 from rich.live import Live
-from temporalio.service import RPCError
 
 from policies.events import CloseOutcome
 from policies.facts import AccessLevel
@@ -25,8 +24,6 @@ from workers.mistakes import Mistake
 from workers.shutdown import stop_on_signals
 from workers.temporal import connect
 from workers.up import say, what_runs
-from workflows.contracts import CaseStatus
-from workflows.dunning import DunningWorkflow
 
 NEWS_WITHIN_SECONDS = 90
 """A worker that was killed is missed for as long as a lease lasts; a case that is stuck shows by then."""
@@ -34,10 +31,6 @@ NEWS_WITHIN_SECONDS = 90
 
 class UnknownStory(Mistake):
     """A story was asked for that there is not."""
-
-
-class NothingHappened(Exception):
-    """A case did not take notice of what somebody did."""
 
 
 async def run_demo(json_file: Path | None, keep: bool, data: Path | None, names: Sequence[str]) -> int:
@@ -98,7 +91,7 @@ class Walker:
 
     async def fail_all(self) -> None:
         await asyncio.gather(*(self._world.fail(story) for story in self._stories.values()))
-        await asyncio.gather(*(self._until_opened(workflow_id) for workflow_id in self._stories))
+        await asyncio.gather(*(self._until_at_rest(workflow_id, 0) for workflow_id in self._stories))
 
     async def walk(self, show: Callable[[float], None] | None) -> None:
         """Day by day, and whenever somebody acts; ends early when every case has ended. `show` gets the day."""
@@ -106,7 +99,7 @@ class Walker:
             await self._close_rows(await self.clock.advance(sorted(self._open), day))
             await asyncio.gather(*(self._act_on(workflow_id, day) for workflow_id in sorted(self._open)))
             if show:
-                await asyncio.gather(*(self._look_at(workflow_id) for workflow_id in sorted(self._open)))
+                await self._look_around()
                 show(day)
             if not self._open:
                 return
@@ -124,33 +117,26 @@ class Walker:
         story = self._stories[workflow_id]
         for due in story.days:
             if due.day == day and await self.clock.is_open(workflow_id):
-                before = await self._status(workflow_id)
+                before = await self._until_at_rest(workflow_id, 0)
                 await self._world.act(story, due.act, self.clock.time_of(workflow_id))
-                await self._until_noticed(workflow_id, before)
+                await self._until_at_rest(workflow_id, before)
 
-    async def _until_opened(self, workflow_id: str) -> None:
+    async def _until_at_rest(self, workflow_id: str, events_before: int) -> int:
+        """The case has taken note when its history grew and nothing is left to do now; returns the history's length."""
         async with asyncio.timeout(NEWS_WITHIN_SECONDS):
             while True:
-                status = await self._status(workflow_id)
-                if status and status.step:
-                    return
+                events = await self.clock.at_rest(workflow_id)
+                if events is not None and events > events_before:
+                    return events
                 await asyncio.sleep(0.05)
 
-    async def _until_noticed(self, workflow_id: str, before: CaseStatus | None) -> None:
-        """The case has taken note when it knows a fact more, or has ended."""
-        for _ in range(int(NEWS_WITHIN_SECONDS / 0.05)):
-            status = await self._status(workflow_id)
-            if status and (before is None or len(status.timeline) > len(before.timeline)):
-                return
-            if not await self.clock.is_open(workflow_id):
-                return
-            await asyncio.sleep(0.05)
-        raise NothingHappened(f"{workflow_id} took no notice within {NEWS_WITHIN_SECONDS} s")
-
-    async def _look_at(self, workflow_id: str) -> None:
-        status = await self._status(workflow_id)
-        if status:
-            self._rows[workflow_id].learn(status)
+    async def _look_around(self) -> None:
+        async for seen in self.clock.seen_from_outside():
+            if seen.workflow_id in self._open:
+                self._rows[seen.workflow_id].learn(seen.attributes)
+        for workflow_id, letters in (await self._world.letters()).items():
+            if workflow_id in self._open:
+                self._rows[workflow_id].read(letters)
 
     async def _close_rows(self, ended: set[str]) -> None:
         for workflow_id in ended:
@@ -158,13 +144,6 @@ class Walker:
             row = self._rows[workflow_id]
             row.close(closed["outcome"], closed["attempts"], closed["messages"], closed["because"])
             self._open.discard(workflow_id)
-
-    async def _status(self, workflow_id: str) -> CaseStatus | None:
-        """None while the case does not exist yet or its worker is away."""
-        try:
-            return await self.clock.handle(workflow_id).query(DunningWorkflow.status)
-        except RPCError:
-            return None
 
     async def _report_on(self, workflow_id: str, story: DemoStory) -> CaseReport:
         closed = await self._world.closed_case(story)

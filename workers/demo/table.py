@@ -1,14 +1,16 @@
 """The live table: every case in a row, the virtual day above it. Without a terminal, one line per act."""
 
 from datetime import datetime
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from temporalio.common import TypedSearchAttributes
 
 from policies.money import Money
 from workers.demo.report import DemoReport
 from workers.demo.stories import DemoStory
-from workflows.contracts import CaseStatus
+from workflows.search_attributes import ATTEMPTS, NEXT_STEP_AT, STATE
 
 STYLES = {
     "recovered": "bold green",
@@ -34,13 +36,16 @@ class Row:
         self.last = story.says
         self.next = ""
 
-    def learn(self, status: CaseStatus) -> None:
-        self.state = status.state
-        if status.facts:
-            self.attempts, self.messages = status.facts.attempts_made, len(status.facts.messages)
-        if status.timeline:
-            self.last = status.timeline[-1].what
-        self.next = f"{status.next_step_at:%d %b %H:%M}" if status.next_step_at else ""
+    def learn(self, seen: TypedSearchAttributes) -> None:
+        self.state = seen.get(STATE, self.state)
+        self.attempts = seen.get(ATTEMPTS, 0)
+        next_step_at = seen.get(NEXT_STEP_AT)
+        self.next = f"{next_step_at:%d %b %H:%M}" if next_step_at else ""
+
+    def read(self, letters: list[dict[str, Any]]) -> None:
+        """`letters` of the case, newest first."""
+        self.messages = len(letters)
+        self.last = f"{letters[0]['channel']}: {letters[0]['subject']}" if letters else self.story.says
 
     def close(self, outcome: str, attempts: int, messages: int, because: str) -> None:
         self.state, self.attempts, self.messages, self.last, self.next = outcome, attempts, messages, because, ""

@@ -1,5 +1,6 @@
 """The demo's hands: makes payments fail, lets customers act on their day, and asks how things stand. All over HTTP."""
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,6 +66,14 @@ class DemoWorld:
         url = f"{self._stack.sandbox_url}/world/ledger?invoice={self.case_of(story).invoice_id}"
         answer = await self._ask("GET", url)
         return list(answer["charges"])
+
+    async def letters(self) -> dict[str, list[dict[str, Any]]]:
+        """What every case was written, by workflow id, newest first."""
+        answer = await self._ask("GET", f"{self._stack.sandbox_url}/outbox.json")
+        by_case: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for letter in answer["messages"]:
+            by_case[CaseRef.from_case_id(letter["case_id"]).workflow_id].append(letter)
+        return by_case
 
     async def access_levels(self, story: DemoStory) -> tuple[str, ...]:
         answer = await self._ask("GET", f"{self._stack.sandbox_url}/access/{self._customer_id(story)}")
