@@ -159,12 +159,15 @@ def _one_more_look_up(facts: CaseFacts) -> CaseFacts:
 
 def with_trouble(facts: CaseFacts, reason: str, now: datetime) -> CaseFacts:
     """Something kept failing: the case waits for a person, who ends it with resume. The latest trouble counts."""
-    earlier = {"ended_at": now, "ended_by": "recoup", "end_reason": "something else failed"}
-    stops = tuple(
-        s.model_copy(update=earlier) if s.kind == "trouble" and s.ended_at is None else s for s in facts.stops
-    )
-    trouble = Stop(kind="trouble", began_at=now, actor="recoup", reason=reason[:300])
-    return facts.model_copy(update={"stops": (*stops, trouble)})
+    facts = with_trouble_over(facts, now, "something else failed")
+    return _add(facts, "stops", Stop(kind="trouble", began_at=now, actor="recoup", reason=reason[:300]))
+
+
+def with_trouble_over(facts: CaseFacts, now: datetime, why: str) -> CaseFacts:
+    """Ends what kept failing; a colleague's pause goes on."""
+    end = {"ended_at": now, "ended_by": "recoup", "end_reason": why}
+    stops = tuple(s.model_copy(update=end) if s.kind == "trouble" and s.ended_at is None else s for s in facts.stops)
+    return facts.model_copy(update={"stops": stops})
 
 
 def with_stops_ended(facts: CaseFacts, now: datetime, actor: str, reason: str) -> CaseFacts:

@@ -193,7 +193,6 @@ class CaseSteps(CaseHandlers):
     async def _read_invoice(self, step: Hold) -> None:
         """A hold that looks again: is the dispute over, does the decision work by now?"""
         if self._failed_decisions:
-            self._facts = record.with_stops_ended(self.facts, workflow.now(), "recoup", "asked again by itself")
             return
         invoice = await workflow.execute_activity_method(
             CaseActivities.read_invoice,

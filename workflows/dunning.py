@@ -174,6 +174,8 @@ class DunningWorkflow(CaseSteps):
     async def _decide(self) -> AnyStep:
         self._has_news = False
         now = workflow.now()
+        if self._failed_decisions:
+            self._facts = record.with_trouble_over(self.facts, now, "asked again by itself")
         request = DecideRequest(policy=self.policy.document, facts=self.facts, segment=self._segment, now=now)
         try:
             decided = await workflow.execute_local_activity_method(

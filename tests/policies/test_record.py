@@ -133,3 +133,11 @@ def test_resume_looks_an_unclear_attempt_up_once_more() -> None:
     resumed = record.with_action(facts, RESUME, day(3))
     assert resumed.open_attempt is not None
     assert resumed.open_attempt.look_ups == 6
+
+
+def test_a_trouble_that_is_over_leaves_a_pause_alone() -> None:
+    facts = record.with_trouble(case(stops=(paused(day(1)),)), "no decision", day(2))
+    over = record.with_trouble_over(facts, day(3), "asked again")
+    assert over.open_trouble is None
+    assert over.open_stop is not None
+    assert over.open_stop.kind == "pause"

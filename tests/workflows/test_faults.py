@@ -95,6 +95,16 @@ async def test_a_decision_that_works_again_needs_no_person(town: Town) -> None:
         await case.until_state("retrying")
 
 
+async def test_news_after_a_failed_decision_is_decided_on_without_a_person(town: Town) -> None:
+    decisions = FailingDecisions(town.store)
+    async with second_worker(town, read_policies([]), decide=decisions.decide) as settings:
+        case = await start_on(town, settings, "do_not_honor")
+        await case.until_state("on_hold")
+        decisions.broken = False
+        await case.world("pay")
+        assert await case.until_closed() == "recovered"
+
+
 async def test_a_reset_from_the_ui_charges_nobody_again_and_writes_nobody_again(town: Town) -> None:
     case = await town.fails("do_not_honor")
     await case.to_day(1.5)

