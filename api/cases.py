@@ -13,10 +13,10 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.sources.stripe import looks_like_card_number
 from api.errors import TemporalUnreachable, answer, first_complaint, refuse
 from api.parts import ACTOR, PARTS, ApiParts
 from api.telemetry import current_traceparent
+from policies.card_numbers import looks_like_card_number
 from policies.events import ActionAnswer, CaseAction, IgnoredBecause
 from policies.keys import CaseRef
 from workflows.contracts import ActionEnvelope, CaseStatus

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from policies.base import Identifier, Record, ShortText, UtcTime
+from policies.card_numbers import looks_like_card_number
 from policies.declines import Decline
 from policies.money import Money
 
@@ -102,11 +103,17 @@ class Action(Record):
     action_id: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+def _no_card_number(text: str) -> str:
+    if looks_like_card_number(text):
+        raise ValueError("looks like a card number; send the gateway's token of it")
+    return text
+
+
 class UpdatePaymentMethod(Action):
     """The gateway's token of a new credential, never card data."""
 
     kind: Literal["update_payment_method"] = "update_payment_method"
-    credential_id: Identifier
+    credential_id: Annotated[Identifier, AfterValidator(_no_card_number)]
 
 
 class OpsAction(Action):

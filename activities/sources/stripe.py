@@ -6,16 +6,14 @@ unit (`money_from_stripe`). Sources: docs.stripe.com/webhooks, /api/events, /dec
 To understand one more type: a function from `_Event`, a row in HANDLERS, a row in the table of the test.
 """
 
-import json
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
 from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Malformed, Rejected, Verified
+from activities.sources.reading import SHOWN_MAX, Node, Wrong, event_key, items_of, parsed, shown
 from activities.sources.signatures import (
     any_matches,
     header_values,
@@ -43,24 +41,8 @@ SIGNATURE_HEADER = "Stripe-Signature"
 TOLERANCE = timedelta(seconds=300)
 """As in Stripe's own libraries, which look at the past only."""
 
-DEPTH_MAX = 60
-"""Stripe's deepest event nests about ten levels."""
-
-AMOUNT_MAX = 10**15
-"""Far above Stripe's limit of twelve digits, far below a 64-bit column."""
-
 STRIPE_EXPONENTS = {"ISK": 2, "UGX": 2, "MGA": 0}
 """Where Stripe's smallest unit is not ISO 4217's: docs.stripe.com/currencies, "special cases" and "zero-decimal"."""
-
-EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2100))
-
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_.:\-]{1,200}")
-_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
-# Digits between letters are part of a random id: one in some hundred of those would pass the Luhn check by chance.
-_DIGITS = re.compile(r"(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9])")
-_DIGITS_APART = re.compile(r"(?<![A-Za-z0-9])[0-9](?:[-_.: ]?[0-9])+(?![A-Za-z0-9])")
-_SPACE = " \t\n\r"
-_SHOWN_MAX = 80
 
 
 class StripeSpeaker:
@@ -95,22 +77,22 @@ class StripeSpeaker:
     def split(self, body: bytes) -> tuple[Item, ...] | Malformed:
         """One event as it was sent, or each element of a list of events, byte for byte."""
         try:
-            text, value = _parsed(body)
+            text, value = parsed(body)
             if isinstance(value, list):
-                return tuple(_items(text, value))
-            return (Item(event_key=_event_key(value), body=body),)
-        except _Wrong as wrong:
+                return tuple(items_of(text, value))
+            return (Item(event_key=event_key(value), body=body),)
+        except Wrong as wrong:
             return Malformed(reason=wrong.reason)
 
     def normalise(self, body: bytes, event_id: str) -> Addressed | Ignored | Unreadable:
         try:
             return _normalised(body, event_id)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             return Unreadable(field=wrong.field, reason=wrong.reason)
         except ValidationError as error:
             # Our own vocabulary is the last guard, so that its growing stricter can never break the relay.
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            return Unreadable(field=".".join(map(str, first["loc"])) or "event", reason=first["msg"][:_SHOWN_MAX])
+            return Unreadable(field=".".join(map(str, first["loc"])) or "event", reason=first["msg"][:SHOWN_MAX])
 
 
 def money_from_stripe(amount: int, currency: str) -> Money:
@@ -125,34 +107,6 @@ def money_from_stripe(amount: int, currency: str) -> Money:
     if rest:
         raise ValueError(f"{amount} is no multiple of {10**-shift}, as Stripe promises for {code}")
     return Money(amount_minor=whole, currency=code)
-
-
-def looks_like_card_number(text: str) -> bool:
-    """13 to 19 digits, written together or apart, that pass the Luhn check and do not start with 0 (Stripe's own test
-    ids are runs of zeros, which pass it)."""
-    runs = _DIGITS.findall(text) + [re.sub(r"[^0-9]", "", run) for run in _DIGITS_APART.findall(text)]
-    return any(13 <= len(run) <= 19 and run[0] != "0" and _luhn(run) for run in runs)
-
-
-def shown(value: object) -> str:
-    """A value for an error sentence: at most 80 characters, no card number, no address, nothing nested."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    if value is None:
-        return "null"
-    text = ascii(value)
-    if looks_like_card_number(text):
-        return "digits that look like a card number"
-    if "@" in text:
-        return "text that looks like an e-mail address"
-    return text[:_SHOWN_MAX]
-
-
-def _luhn(digits: str) -> bool:
-    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (sum(doubled) + sum(int(digit) for digit in digits[::-2])) % 10 == 0
 
 
 # The signature header
@@ -175,161 +129,6 @@ def _signature_parts(header: str) -> tuple[str, int, tuple[str, ...]] | Rejected
     return stamps[0], signed_at, signatures
 
 
-# JSON, read with suspicion
-
-
-class _Wrong(Exception):
-    """Caught by the speaker, never seen outside. `field` is the path in the event."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.field = field
-        self.reason = reason
-
-
-def _parsed(body: bytes) -> tuple[str, object]:
-    try:
-        text = body.decode()
-        value: object = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-    except UnicodeDecodeError:
-        raise _Wrong("body", "the body is not UTF-8") from None
-    except RecursionError:
-        raise _Wrong("body", f"the body nests deeper than {DEPTH_MAX} levels") from None
-    except ValueError as error:
-        raise _Wrong("body", f"the body is not JSON: {str(error)[:_SHOWN_MAX]}") from None
-    if _deeper_than(value, DEPTH_MAX):
-        raise _Wrong("body", f"the body nests deeper than {DEPTH_MAX} levels")
-    return text, value
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-def _deeper_than(value: object, levels: int) -> bool:
-    """Level by level instead of recursively: the value may nest as deep as the parser let it."""
-    layer = [value]
-    for _ in range(levels):
-        layer = [child for parent in layer for child in _children(parent) if isinstance(child, dict | list)]
-        if not layer:
-            return False
-    return True
-
-
-def _children(parent: object) -> Iterable[object]:
-    if isinstance(parent, dict):
-        return parent.values()
-    return parent if isinstance(parent, list) else ()
-
-
-def _event_key(value: object) -> str:
-    if not isinstance(value, dict):
-        raise _Wrong("body", "the body is no event: not a JSON object")
-    event = _Node("", value)
-    event.text("type")
-    event.text("id")
-    return event.id("id")
-
-
-def _items(text: str, values: list[object]) -> Iterator[Item]:
-    """Elements as they were written, so that their hash does not depend on how we would write JSON."""
-    if not values:
-        raise _Wrong("body", "the list holds no event")
-    keys = [_event_key(value) for value in values]
-    decoder = json.JSONDecoder()
-    start = text.index("[") + 1
-    for key in keys:
-        start = _after_space(text, start)
-        _, end = decoder.raw_decode(text, start)
-        yield Item(event_key=key, body=text[start:end].encode())
-        start = _after_space(text, end) + 1
-
-
-def _after_space(text: str, position: int) -> int:
-    while text[position] in _SPACE:
-        position += 1
-    return position
-
-
-@dataclass(frozen=True)
-class _Node:
-    """A JSON object and where it stood, so that every complaint names its path."""
-
-    path: str
-    fields: dict[str, object]
-
-    def wrong(self, name: str, expected: str) -> _Wrong:
-        path = f"{self.path}.{name}".lstrip(".")
-        if name not in self.fields:
-            return _Wrong(path, f"{path} is missing, expected {expected}")
-        return _Wrong(path, f"{path} is {shown(self.fields[name])}, expected {expected}")
-
-    def node(self, name: str) -> "_Node | None":
-        """None also when the object is not expanded: an id, null or absent."""
-        value = self.fields.get(name)
-        return _Node(f"{self.path}.{name}".lstrip("."), value) if isinstance(value, dict) else None
-
-    def text(self, name: str) -> str:
-        value = self.fields.get(name)
-        if not isinstance(value, str) or not value:
-            raise self.wrong(name, "a text")
-        return value
-
-    def id(self, name: str) -> str:
-        """The field is an id, or an expanded object that has one."""
-        value = self.optional_id(name)
-        if value is None:
-            raise self.wrong(name, "an id")
-        return value
-
-    def optional_id(self, name: str) -> str | None:
-        if expanded := self.node(name):
-            return expanded.id("id")
-        value = self.fields.get(name)
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value) or looks_like_card_number(value):
-            raise self.wrong(name, "an id")
-        return value
-
-    def optional_minor(self, name: str) -> int | None:
-        value = self.fields.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= AMOUNT_MAX:
-            raise self.wrong(name, "an amount in the currency's smallest unit")
-        return value
-
-    def minor(self, name: str) -> int:
-        value = self.optional_minor(name)
-        if value is None:
-            raise self.wrong(name, "an amount in the currency's smallest unit")
-        return value
-
-    def moment(self, name: str) -> datetime:
-        value = self.fields.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not EARLIEST <= value < LATEST:
-            raise self.wrong(name, "unix seconds between 2000 and 2100")
-        return datetime.fromtimestamp(value, UTC)
-
-    def code(self, name: str) -> str | None:
-        """A decline code. One of an odd shape counts as absent: the failure must not be lost for it, and `open_case`
-        reads the decline at the source."""
-        value = self.fields.get(name)
-        if not isinstance(value, str):
-            return None
-        if looks_like_card_number(value):
-            raise self.wrong(name, "a code")
-        return value if _CODE.fullmatch(value) else None
-
-
 # From event to fact
 
 
@@ -337,14 +136,14 @@ class _Node:
 class _Event:
     event_id: str
     happened_at: datetime
-    about: _Node
+    about: Node
 
 
 def _normalised(body: bytes, event_id: str) -> Addressed | Ignored:
-    _, value = _parsed(body)
+    _, value = parsed(body)
     if not isinstance(value, dict):
-        raise _Wrong("body", "the body is no event: not a JSON object")
-    envelope = _Node("", value)
+        raise Wrong("body", "the body is no event: not a JSON object")
+    envelope = Node("", value)
     kind = envelope.text("type")
     handler = HANDLERS.get(kind)
     if handler is None:
@@ -352,7 +151,7 @@ def _normalised(body: bytes, event_id: str) -> Addressed | Ignored:
     data = envelope.node("data")
     about = data.node("object") if data else None
     if about is None:
-        raise _Wrong("data.object", "data.object is missing, expected the object that the event is about")
+        raise Wrong("data.object", "data.object is missing, expected the object that the event is about")
     return handler(_Event(event_id, envelope.moment("created"), about))
 
 
@@ -488,7 +287,7 @@ def _ignored(detail: str) -> Ignored:
     return Ignored(reason=IgnoredBecause.NOT_DUNNING, detail=detail)
 
 
-def _not_dunning(invoice: _Node) -> Ignored | None:
+def _not_dunning(invoice: Node) -> Ignored | None:
     """Invoices whose failure opens no case. Before 2019 `collection_method` was called `billing`."""
     if invoice.fields.get("billing_reason") == "subscription_create":
         return _ignored("first payment of a new subscription")
@@ -500,18 +299,18 @@ def _not_dunning(invoice: _Node) -> Ignored | None:
     return None
 
 
-def _payment_of(node: _Node, otherwise: str) -> str:
+def _payment_of(node: Node, otherwise: str) -> str:
     return node.optional_id("payment_intent") or node.id(otherwise)
 
 
-def _money(invoice: _Node, amount: int) -> Money:
+def _money(invoice: Node, amount: int) -> Money:
     try:
         return money_from_stripe(amount, invoice.text("currency"))
     except ValueError as error:
-        raise _Wrong(f"{invoice.path}.currency", str(error)) from None
+        raise Wrong(f"{invoice.path}.currency", str(error)) from None
 
 
-def _decline_of_invoice(invoice: _Node) -> Decline | None:
+def _decline_of_invoice(invoice: Node) -> Decline | None:
     """Webhooks carry ids instead of expanded payments, so mostly None: the decline comes with the payment's own event
     or is read at the source."""
     intent = invoice.node("payment_intent")
@@ -524,7 +323,7 @@ def _decline_of_invoice(invoice: _Node) -> Decline | None:
     return None
 
 
-def _decline_of_error(error: _Node) -> Decline | None:
+def _decline_of_error(error: Node) -> Decline | None:
     return _decline(
         error.code("decline_code"),
         error.code("code"),
@@ -533,9 +332,9 @@ def _decline_of_error(error: _Node) -> Decline | None:
     )
 
 
-def _decline_of_charge(charge: _Node) -> Decline | None:
+def _decline_of_charge(charge: Node) -> Decline | None:
     """A charge spells it `failure_code` ("card_declined") and `outcome.reason` ("insufficient_funds")."""
-    outcome = charge.node("outcome") or _Node(f"{charge.path}.outcome", {})
+    outcome = charge.node("outcome") or Node(f"{charge.path}.outcome", {})
     return _decline(
         outcome.code("reason"),
         charge.code("failure_code"),

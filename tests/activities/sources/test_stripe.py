@@ -19,14 +19,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Malformed, Rejected, Speaker, Verified
+from activities.sources.reading import shown
 from activities.sources.signatures import outside_tolerance, unix_seconds
 from activities.sources.stripe import (
     HANDLERS,
     StripeSpeaker,
-    looks_like_card_number,
     money_from_stripe,
-    shown,
 )
+from policies.card_numbers import looks_like_card_number
 from policies.declines import Category
 from policies.events import (
     ActionRequired,

@@ -1,0 +1,195 @@
+"""JSON from strangers, read with suspicion: every complaint names the field and shows no more of the value than it may.
+
+Shared by sources that send JSON. `Wrong` is caught by the speaker and never seen outside.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from activities.sources.contract import Item
+from policies.card_numbers import looks_like_card_number
+
+DEPTH_MAX = 60
+"""The deepest event of a source read so far nests about ten levels."""
+
+AMOUNT_MAX = 10**15
+"""Far above any gateway's limit of twelve digits, far below a 64-bit column."""
+
+EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2100))
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_.:\-]{1,200}")
+_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
+_SPACE = " \t\n\r"
+SHOWN_MAX = 80
+
+
+def shown(value: object) -> str:
+    """A value for an error sentence: at most 80 characters, no card number, no address, nothing nested."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "null"
+    text = ascii(value)
+    if looks_like_card_number(text):
+        return "digits that look like a card number"
+    if "@" in text:
+        return "text that looks like an e-mail address"
+    return text[:SHOWN_MAX]
+
+
+class Wrong(Exception):
+    """Caught by the speaker, never seen outside. `field` is the path in the event."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+        self.reason = reason
+
+
+def parsed(body: bytes) -> tuple[str, object]:
+    try:
+        text = body.decode()
+        value: object = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    except UnicodeDecodeError:
+        raise Wrong("body", "the body is not UTF-8") from None
+    except RecursionError:
+        raise Wrong("body", f"the body nests deeper than {DEPTH_MAX} levels") from None
+    except ValueError as error:
+        raise Wrong("body", f"the body is not JSON: {str(error)[:SHOWN_MAX]}") from None
+    if _deeper_than(value, DEPTH_MAX):
+        raise Wrong("body", f"the body nests deeper than {DEPTH_MAX} levels")
+    return text, value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _deeper_than(value: object, levels: int) -> bool:
+    """Level by level instead of recursively: the value may nest as deep as the parser let it."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [child for parent in layer for child in _children(parent) if isinstance(child, dict | list)]
+        if not layer:
+            return False
+    return True
+
+
+def _children(parent: object) -> Iterable[object]:
+    if isinstance(parent, dict):
+        return parent.values()
+    return parent if isinstance(parent, list) else ()
+
+
+def event_key(value: object) -> str:
+    if not isinstance(value, dict):
+        raise Wrong("body", "the body is no event: not a JSON object")
+    event = Node("", value)
+    event.text("type")
+    event.text("id")
+    return event.id("id")
+
+
+def items_of(text: str, values: list[object]) -> Iterator[Item]:
+    """Elements as they were written, so that their hash does not depend on how we would write JSON."""
+    if not values:
+        raise Wrong("body", "the list holds no event")
+    keys = [event_key(value) for value in values]
+    decoder = json.JSONDecoder()
+    start = text.index("[") + 1
+    for key in keys:
+        start = _after_space(text, start)
+        _, end = decoder.raw_decode(text, start)
+        yield Item(event_key=key, body=text[start:end].encode())
+        start = _after_space(text, end) + 1
+
+
+def _after_space(text: str, position: int) -> int:
+    while text[position] in _SPACE:
+        position += 1
+    return position
+
+
+@dataclass(frozen=True)
+class Node:
+    """A JSON object and where it stood, so that every complaint names its path."""
+
+    path: str
+    fields: dict[str, object]
+
+    def wrong(self, name: str, expected: str) -> Wrong:
+        path = f"{self.path}.{name}".lstrip(".")
+        if name not in self.fields:
+            return Wrong(path, f"{path} is missing, expected {expected}")
+        return Wrong(path, f"{path} is {shown(self.fields[name])}, expected {expected}")
+
+    def node(self, name: str) -> "Node | None":
+        """None also when the object is not expanded: an id, null or absent."""
+        value = self.fields.get(name)
+        return Node(f"{self.path}.{name}".lstrip("."), value) if isinstance(value, dict) else None
+
+    def text(self, name: str) -> str:
+        value = self.fields.get(name)
+        if not isinstance(value, str) or not value:
+            raise self.wrong(name, "a text")
+        return value
+
+    def id(self, name: str) -> str:
+        """The field is an id, or an expanded object that has one."""
+        value = self.optional_id(name)
+        if value is None:
+            raise self.wrong(name, "an id")
+        return value
+
+    def optional_id(self, name: str) -> str | None:
+        if expanded := self.node(name):
+            return expanded.id("id")
+        value = self.fields.get(name)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value) or looks_like_card_number(value):
+            raise self.wrong(name, "an id")
+        return value
+
+    def optional_minor(self, name: str) -> int | None:
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= AMOUNT_MAX:
+            raise self.wrong(name, "an amount in the currency's smallest unit")
+        return value
+
+    def minor(self, name: str) -> int:
+        value = self.optional_minor(name)
+        if value is None:
+            raise self.wrong(name, "an amount in the currency's smallest unit")
+        return value
+
+    def moment(self, name: str) -> datetime:
+        value = self.fields.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not EARLIEST <= value < LATEST:
+            raise self.wrong(name, "unix seconds between 2000 and 2100")
+        return datetime.fromtimestamp(value, UTC)
+
+    def code(self, name: str) -> str | None:
+        """A decline code. One of an odd shape counts as absent: the failure must not be lost for it, and `open_case`
+        reads the decline at the source."""
+        value = self.fields.get(name)
+        if not isinstance(value, str):
+            return None
+        if looks_like_card_number(value):
+            raise self.wrong(name, "a code")
+        return value if _CODE.fullmatch(value) else None
