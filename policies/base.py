@@ -35,5 +35,16 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,200}$")]
 """An id of another system: goes into workflow ids and addresses, so no slashes, spaces or control characters."""
 
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+def _storable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds a control character or a line break; write one plain line")
+    return text
+
+
+ShortText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_storable),
+]
 """One sentence written by a person, such as the reason of a pause."""

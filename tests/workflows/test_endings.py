@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from temporalio import activity
+from temporalio.client import WorkflowUpdateFailedError
 
 from activities.contracts import AccessAnswer, AccessRequest, CloseRequest
 from activities.errors import NotFound
@@ -129,3 +131,18 @@ async def test_a_dispute_nobody_told_us_of_ends_when_the_invoice_says_so(town: T
     await case.world("win-dispute", deliver=False)
     await case.to_day(3)
     assert (await case.status()).state == "retrying"
+
+
+async def test_what_cannot_be_stored_or_must_not_be_kept_is_refused_from_the_temporal_ui_as_well(town: Town) -> None:
+    """A NUL would keep the closing step from storing the timeline; a card number must not enter."""
+    case = await town.fails("do_not_honor")
+    nul = {"action_id": "1", "actor": "ops", "reason": "a\x00b"}
+    card = {"action_id": "2", "credential_id": "4242424242424242"}
+    for name, payload in (("pause", nul), ("update_payment_method", card)):
+        with pytest.raises(WorkflowUpdateFailedError):
+            await case.handle.execute_update(name, payload)
+        await case.handle.signal(name, payload)
+    status, answer = await case.acts("close", outcome="cancelled", reason="tidy")
+    assert (status, answer["result"]) == (200, "done")
+    assert await case.until_closed() == "cancelled"
+    assert await case.charges() == []
