@@ -180,7 +180,7 @@ def as_markdown(facts: CaseFacts, step: AnyStep, policy_edition: str) -> str:
             "",
             f"- why: {_category(facts)}; {facts.attempts_made} attempts of ours, access {facts.access.value}",
             f"- next: **{summary_of(step)}**{'' if isinstance(step, Hold) else f' at {_time(step.at)}'}",
-            f"- policy: {policy_edition}, failed {_time(facts.failed_at)}",
+            f"- {policy_edition}, failed {_time(facts.failed_at)}",
             "",
             "| when (UTC) | what | because |",
             "|---|---|---|",

@@ -166,7 +166,7 @@ def test_the_details_say_who_how_much_why_and_what_is_next() -> None:
         "",
         "- why: insufficient_funds (insufficient_funds); 1 attempts of ours, access full",
         "- next: **charge 29.00 EUR (ladder-1) \u00b7 b** at 2026-03-03 10:00",
-        "- policy: policy self_serve@1, failed 2026-03-02 10:00",
+        "- policy self_serve@1, failed 2026-03-02 10:00",
         "",
         "| when (UTC) | what | because |",
         "|---|---|---|",

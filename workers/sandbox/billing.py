@@ -124,4 +124,8 @@ def _described(invoice: Invoice) -> str:
         "Dispute": "open" if invoice.dispute_open else "none",
     }
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in lines.items())
-    return f"<p class=quiet>The stand-in merchant's view of this invoice.</p><dl>{rows}</dl>"
+    pay = _PAY.format(invoice_id=escape(invoice.invoice_id)) if invoice.due_minor else ""
+    return f"<p class=quiet>The stand-in merchant's view of this invoice.</p><dl>{rows}</dl>{pay}"
+
+
+_PAY = '<form method="post" action="/billing/{invoice_id}/pay"><button>Pay it by bank transfer, now</button></form>'

@@ -76,6 +76,7 @@ class World:
             web.post("/world/failures", self.fail),
             web.post("/world/invoices/{invoice_id}/{change}", self.change),
             web.post("/world/customers/{customer_id}/cards", self.add_card),
+            web.post("/billing/{invoice_id}/pay", self.pay_as_the_customer),
         ]
 
     async def session(self, _: web.Application) -> AsyncIterator[None]:
@@ -112,14 +113,11 @@ class World:
         )
 
     async def change(self, request: web.Request) -> web.Response:
-        ask, now = await body_of(request, ChangeRequest), now_of(request)
+        ask = await body_of(request, ChangeRequest)
         change = CHANGES.get(request.match_info["change"])
         if change is None:
             raise Refused(404, "no_such_change", f"there is no such change; there are {', '.join(CHANGES)}")
-        async with self._pool.acquire() as database, database.transaction():
-            invoice = await read_invoice(database, id_in_path(request, "invoice_id"), lock=True)
-            event = await change(database, invoice, now)
-            after = await read_invoice(database, invoice.invoice_id)
+        after, event = await self._changed(request, change)
         return web.json_response(
             {
                 "invoice_id": after.invoice_id,
@@ -129,6 +127,18 @@ class World:
                 "delivered": await self._deliver(event, ask.deliver),
             }
         )
+
+    async def pay_as_the_customer(self, request: web.Request) -> web.Response:
+        """The button of the billing page; shows the page again."""
+        after, event = await self._changed(request, _pay)
+        await self._deliver(event, True)
+        raise web.HTTPSeeOther(f"/billing/{after.invoice_id}")
+
+    async def _changed(self, request: web.Request, change: Change) -> tuple[Invoice, events.Event]:
+        async with self._pool.acquire() as database, database.transaction():
+            invoice = await read_invoice(database, id_in_path(request, "invoice_id"), lock=True)
+            event = await change(database, invoice, now_of(request))
+            return await read_invoice(database, invoice.invoice_id), event
 
     async def add_card(self, request: web.Request) -> web.Response:
         ask, customer_id = await body_of(request, CardRequest), id_in_path(request, "customer_id")

@@ -210,3 +210,15 @@ async def test_the_tables_survive_a_restart(fresh_database: str) -> None:
         failure = await sandbox.failure("generic")
     async with running_sandbox(fresh_database) as sandbox:
         assert (await sandbox.invoice(failure["invoice_id"]))["status"] == "open"
+
+
+async def test_the_customer_pays_with_the_button_of_the_billing_page(sandbox: RunningSandbox) -> None:
+    failure = await sandbox.failure("expired_card")
+    page = f"/billing/{failure['invoice_id']}"
+    assert f'action="{page}/pay"' in (await sandbox.get(page)).text
+    reply = await sandbox.post(f"{page}/pay")
+    assert reply.status == 200
+    assert "paid" in reply.text
+    assert "<form" not in reply.text
+    again = await sandbox.post(f"{page}/pay")
+    assert again.status == 409
