@@ -17,6 +17,8 @@ DATABASE_DOWN = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
+    # What asyncpg says of a connection that died in the middle of an operation.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
