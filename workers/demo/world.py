@@ -1,5 +1,6 @@
 """The demo's hands: makes payments fail, lets customers act on their day, and asks how things stand. All over HTTP."""
 
+import uuid
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
@@ -96,7 +97,7 @@ class DemoWorld:
         await self._ask("PUT", url, customer)
 
     async def _tell_case(self, case: CaseRef, kind: str, body: dict[str, Any]) -> None:
-        action = {"action_id": f"{kind}-{datetime.now(UTC).timestamp()}", **body}
+        action = {"action_id": uuid.uuid4().hex, **body}
         await self._ask("POST", f"{self._stack.api_url}/cases/{case.case_id}/actions/{kind}", action)
 
     def _customer_id(self, story: DemoStory) -> str:
