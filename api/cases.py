@@ -90,8 +90,8 @@ async def act_on_case(request: web.Request) -> web.Response:
 
 
 def _unwelcome(action: CaseAction) -> str | None:
-    """What must not enter a history: card data (promise P9), and a character that PostgreSQL cannot store. An action's id is
-    not looked at: ids of programs are often time stamps, of which every tenth looks like a card number."""
+    """What must not enter a history: card data (promise P9), and a character that PostgreSQL cannot store. An action's
+    id is not looked at: programs often use time stamps, of which every tenth looks like a card number."""
     for name, text in action.model_dump(include={"credential_id", "reason"}).items():
         if looks_like_card_number(text):
             return f"{name}: looks like a card number; send the gateway's token of the card"
