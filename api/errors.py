@@ -73,5 +73,6 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         log.error("Temporal did not answer: %s", error.status.name if isinstance(error, RPCError) else "no connection")
         return refuse(503, "unavailable", "Temporal cannot be reached; try again", {"Retry-After": RETRY_AFTER_SECONDS})
     except Exception:
+        # The last line of defence: a stranger gets a sentence, the stack trace stays in our log.
         log.exception("unexpected error at %s", request.match_info.route)
         return refuse(500, "internal", "something unexpected went wrong here; it was logged")

@@ -45,7 +45,7 @@ class CaseHandlers:
         self._facts: CaseFacts | None = resumed.facts if resumed else None
         self._policy: PolicySnapshot | None = resumed.policy if resumed else None
         self._segment = resumed.segment if resumed else ""
-        self._early: list[CaseEvent | CaseAction] = list(opening.early_news)
+        self._early: list[CaseEvent | CaseAction] = []
         self._step: AnyStep | None = None
         self._trouble = ""
         self._state = CaseState.OPENING

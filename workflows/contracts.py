@@ -2,7 +2,7 @@
 
 from policies.base import Record, UtcTime
 from policies.document import PolicySnapshot
-from policies.events import CaseAction, CaseEvent, CloseOutcome
+from policies.events import CaseAction, CloseOutcome
 from policies.facts import CaseFacts
 from policies.keys import CaseRef
 from policies.steps import AnyStep
@@ -22,7 +22,6 @@ class Resumed(Record):
 class DunningInput(Record):
     case: CaseRef
     resumed: Resumed | None = None
-    early_news: tuple[CaseEvent | CaseAction, ...] = ()
 
 
 class DunningResult(Record):

@@ -11,7 +11,8 @@ from policies.facts import AccessLevel
 
 
 class Act(StrEnum):
-    """What somebody does on their day. All but the first two happen at the source, which then tells Recoup."""
+    """What somebody does on their day. New cards and colleagues come through our API; the rest happens at the source,
+    which then tells us."""
 
     GIVE_NEW_CARD = "give_new_card"
     GIVE_BAD_CARD = "give_bad_card"
@@ -22,8 +23,6 @@ class Act(StrEnum):
     DISPUTE = "dispute"
     WIN_DISPUTE = "win-dispute"
     LOSE_DISPUTE = "lose-dispute"
-    OPS_PAUSE = "pause"
-    OPS_RESUME = "resume"
     OPS_CLOSE = "close"
 
 

@@ -57,8 +57,8 @@ class DemoWorld:
             card = await self._ask("POST", url, {"kind": NEW_CARDS[act]}, now)
             await self._tell_case(case, "update_payment_method", {"credential_id": card["credential_id"]})
         else:
-            extra = {"outcome": "written_off"} if act is Act.OPS_CLOSE else {}
-            await self._tell_case(case, act.value, {"reason": "looked at by a person", **extra})
+            given_up = {"outcome": "written_off", "reason": "looked at by a person"}
+            await self._tell_case(case, act.value, given_up)
 
     async def closed_case(self, story: DemoStory) -> dict[str, Any]:
         return await self._ask("GET", f"{self._stack.api_url}/cases/{self.case_of(story).case_id}")
