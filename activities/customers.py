@@ -7,7 +7,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, Field, StringConstraints
 
 from policies.base import Request
-from policies.decide import CustomerView
+from policies.surroundings import CustomerView
 
 
 def _known_zone(name: str) -> str:

@@ -9,9 +9,10 @@ from temporalio import activity
 
 from activities.contracts import Decided, DecideRequest, DecidingActivities
 from activities.store.store import Store
-from policies.decide import Surroundings, next_step
+from policies.decide import next_step
 from policies.facts import CaseFacts
 from policies.story import shown, summary_of
+from policies.surroundings import Surroundings
 
 
 class Deciding(DecidingActivities):

@@ -5,8 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.figures import Figure, median
-from policies.decide import Surroundings, next_step
+from policies.decide import next_step
 from policies.declines import Category
+from policies.surroundings import Surroundings
 from tests.policies.timeline import ENTERPRISE, case, day, told, tried
 
 ROUNDS, DECISIONS_A_ROUND = 5, 1000

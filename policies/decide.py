@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policies import declines, network_rules
-from policies.base import Record
 from policies.charges import next_charge
 from policies.document import PolicyDocument
 from policies.events import CloseOutcome
 from policies.facts import LOST_ACCESS, AccessLevel, Attempt, CaseFacts, Ending, InvoiceStatus, Outcome
 from policies.local_time import within_hours
-from policies.network_rules import LedgerEntry
 from policies.steps import (
     AnyStep,
     Basis,
@@ -30,6 +28,7 @@ from policies.steps import (
     Suspend,
     Words,
 )
+from policies.surroundings import Surroundings
 from policies.words import words_for
 
 UNKNOWN_LOOKED_UP_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 360, 720, 1440))
@@ -39,20 +38,6 @@ An unknown outcome should be known within a day; a direct debit may take two wee
 
 
 DISPUTE_READ_AGAIN = timedelta(days=1)
-
-
-class CustomerView(Record):
-    """What a decision needs to know of the customer; no name, no address."""
-
-    segment: str = "self_serve"
-    zone: str = "UTC"
-
-
-class Surroundings(Record):
-    """The world next to the case, read just before deciding. `ledger`: attempts on the case's credential by anybody."""
-
-    customer: CustomerView = CustomerView()
-    ledger: tuple[LedgerEntry, ...] = ()
 
 
 def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundings, now: datetime) -> AnyStep:

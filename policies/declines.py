@@ -8,6 +8,7 @@ Sources: docs.stripe.com/declines/codes as mirrored 2026-07-14; categories, trea
 Codes outside the table are `unknown`, keep their raw form and get at most two spaced tries.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 
 from policies.base import Record
@@ -59,7 +60,8 @@ class CustomerAction(StrEnum):
 
 
 class Decline(Record):
-    """One refusal, in the gateway's words and in ours. `code` keeps the raw form."""
+    """One refusal, in the gateway's words and in ours. `code` keeps the raw form. `earliest_retry`: how long after the
+    attempt a retry is of use at the earliest, when code or advice says so."""
 
     gateway: str
     code: str
@@ -69,6 +71,7 @@ class Decline(Record):
     retryable: Retryable
     customer_action: CustomerAction
     fraud_signal: bool = False
+    earliest_retry: timedelta | None = None
     decided_by: str = ""
 
 

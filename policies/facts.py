@@ -10,8 +10,10 @@ from typing import Literal
 from policies.base import Record, UtcTime
 from policies.declines import TREATMENTS, Category, Decline, Treatment
 from policies.events import CloseOutcome
+from policies.instruments import Instrument
 from policies.keys import CaseRef
 from policies.money import Money
+from policies.risk import Risk
 
 
 class AccessLevel(StrEnum):
@@ -48,7 +50,8 @@ class SeenAttempt(Record):
 
 
 class InvoiceNow(Record):
-    """The invoice as its owner sees it at `as_of`. `due` is what is still owed."""
+    """The invoice as its owner sees it at `as_of`. `due` is what is still owed. `plan_interval` is one of day, week,
+    month, year."""
 
     status: InvoiceStatus
     due: Money
@@ -64,6 +67,8 @@ class InvoiceNow(Record):
     dispute_open: bool = False
     last_decline: Decline | None = None
     attempts: tuple[SeenAttempt, ...] = ()
+    instrument: Instrument = Instrument()
+    plan_interval: str | None = None
 
 
 class Outcome(StrEnum):
@@ -197,6 +202,7 @@ class NewCredential(Record):
     at: UtcTime
     credential_id: str
     action_id: str
+    instrument: Instrument = Instrument()
 
 
 class Escalation(Record):
@@ -223,6 +229,7 @@ class CaseFacts(Record):
     opened_at: UtcTime
     failed_at: UtcTime
     invoice: InvoiceNow
+    risk: Risk = Risk()
     failures: tuple[Failure, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     refusals: tuple[Refusal, ...] = ()

@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import Any
 
 from policies import record
-from policies.decide import CustomerView, Surroundings, next_step
+from policies.decide import next_step
 from policies.declines import Category
 from policies.document import PolicyDocument
 from policies.events import (
@@ -56,6 +56,7 @@ from policies.steps import (
     Reinstate,
     Suspend,
 )
+from policies.surroundings import CustomerView, Surroundings
 from tests.policies.timeline import CASE, DUE, OLD_CARD, START, declined_as, invoice
 
 LAPS_MAX = 500

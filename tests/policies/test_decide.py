@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from policies import record
-from policies.decide import PENDING_LOOKED_UP_AFTER, UNKNOWN_LOOKED_UP_AFTER, CustomerView, Surroundings, next_step
+from policies.decide import PENDING_LOOKED_UP_AFTER, UNKNOWN_LOOKED_UP_AFTER, next_step
 from policies.declines import TREATMENTS, Category, Retryable
 from policies.document import EscalateTo, PolicyDocument, ScheduledMessage
 from policies.events import CloseOutcome
@@ -37,6 +37,7 @@ from policies.steps import (
     Suspend,
 )
 from policies.story import CaseState, state_of
+from policies.surroundings import CustomerView, Surroundings
 from tests.policies.timeline import (
     DUE,
     ENTERPRISE,

@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from policies.decide import Surroundings, next_step
+from policies.decide import next_step
 from policies.declines import TREATMENTS, Category
 from policies.document import PolicyDocument
 from policies.events import CloseOutcome
 from policies.facts import CaseFacts, MessageStatus, Outcome
 from policies.steps import Charge, Close, Limit, Notify, Offer, Reinstate, Step, Suspend
+from policies.surroundings import Surroundings
 from tests.policies.simulator import LAPS_MAX, Lap, Scenario, walk
 from tests.policies.timeline import ENTERPRISE, PREMIUM, SELF_SERVE, SHIPPED, START
 
@@ -214,7 +215,8 @@ def test_shifting_all_dates_by_whole_days_shifts_the_answer(scenario: Scenario, 
 
 CHILD = """
 import json, sys
-from policies.decide import Surroundings, next_step
+from policies.decide import next_step
+from policies.surroundings import Surroundings
 from policies.document import PolicyDocument
 from policies.facts import CaseFacts
 from datetime import datetime

@@ -1,0 +1,28 @@
+"""What a decision needs to know of the world next to the case; read just before deciding, never kept in a history."""
+
+from policies.base import Record, UtcTime
+from policies.network_rules import LedgerEntry
+
+
+class CustomerView(Record):
+    """What a decision may know of the customer; no name, no address.
+
+    `country`, `subdivision`: ISO 3166. `active_hours`: hours of the local day (0-23) in which the customer is seen.
+    `paid_at`: earlier payments of theirs that succeeded, newest last. `since`: when they became a customer.
+    """
+
+    segment: str = "self_serve"
+    zone: str = "UTC"
+    country: str | None = None
+    subdivision: str | None = None
+    active_hours: tuple[int, ...] = ()
+    paid_at: tuple[UtcTime, ...] = ()
+    since: UtcTime | None = None
+
+
+class Surroundings(Record):
+    """`ledger`: attempts on the case's credential by anybody. `gateway_health`: 1 is normal, 0 is down."""
+
+    customer: CustomerView = CustomerView()
+    ledger: tuple[LedgerEntry, ...] = ()
+    gateway_health: float = 1.0
