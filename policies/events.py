@@ -37,8 +37,11 @@ class ActionRequired(SourceEvent):
 
 
 class PaymentSucceeded(SourceEvent):
+    """`remaining`: what is still owed after a part payment; left out, the claim is settled."""
+
     kind: Literal["payment_succeeded"] = "payment_succeeded"
     paid: Money
+    remaining: Money | None = None
     out_of_band: bool = False
 
 

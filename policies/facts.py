@@ -155,10 +155,13 @@ class Failure(Record):
 
 
 class Payment(Record):
+    """`settles` false: a part of the claim; the rest is still owed."""
+
     at: UtcTime
     happened_at: UtcTime
     paid: Money
     how: Literal["attempt", "source", "out_of_band"]
+    settles: bool = True
 
 
 class Ending(Record):
@@ -253,7 +256,18 @@ class CaseFacts(Record):
 
     @property
     def is_paid(self) -> bool:
-        return self.invoice.status is InvoiceStatus.PAID or bool(self.payments)
+        return self.invoice.status is InvoiceStatus.PAID or self.settling_payment is not None
+
+    @property
+    def settling_payment(self) -> Payment | None:
+        return next((payment for payment in self.payments if payment.settles), None)
+
+    @property
+    def paid_percent(self) -> int:
+        """How much of the claim has been paid in parts, rounded down."""
+        parts = sum(p.paid.amount_minor for p in self.payments if not p.settles)
+        claimed = parts + self.due.amount_minor
+        return 100 * parts // claimed if parts else 0
 
     @property
     def ending(self) -> Ending | None:
@@ -264,21 +278,38 @@ class CaseFacts(Record):
         return self.new_credentials[-1].credential_id if self.new_credentials else self.invoice.credential_id
 
     @property
-    def decline(self) -> Decline | None:
-        """The latest refusal anybody has told us; None until one is known."""
+    def instrument(self) -> Instrument:
+        return self.new_credentials[-1].instrument if self.new_credentials else self.invoice.instrument
+
+    @property
+    def last_refusal(self) -> tuple[datetime, Decline] | None:
+        """The latest refusal anybody has told us, and when it happened; None until one is known."""
         known = [(a.at, a.decline) for a in self.attempts if a.decline]
         known += [(f.happened_at, f.decline) for f in self.failures if f.decline]
         known += [(self.failed_at, self.invoice.last_decline)] if self.invoice.last_decline else []
-        return max(known, key=lambda pair: pair[0])[1] if known else None
+        return max(known, key=_when) if known else None
+
+    @property
+    def decline(self) -> Decline | None:
+        refusal = self.last_refusal
+        return refusal[1] if refusal else None
 
     @property
     def category(self) -> Category:
-        return self.decline.category if self.decline else Category.UNKNOWN
+        decline = self.decline
+        return decline.category if decline else Category.UNKNOWN
 
     @property
     def treatment(self) -> Treatment | None:
         """None while the decline is not known: then nothing is charged and no service is taken."""
-        return TREATMENTS[self.decline.category] if self.decline else None
+        decline = self.decline
+        return TREATMENTS[decline.category] if decline else None
+
+    @property
+    def failed_times(self) -> tuple[datetime, ...]:
+        """When the payment failed, the first time and each time we tried again. What the source tells of its own
+        retries is not added up: it tells one failure in several events."""
+        return (self.failed_at, *(a.at for a in self.attempts if a.outcome is Outcome.DECLINED))
 
     @property
     def open_attempt(self) -> Attempt | None:
@@ -309,7 +340,7 @@ class CaseFacts(Record):
     def open_trouble(self) -> Stop | None:
         """What keeps failing, unless the case has ended since: then its last acts are tried once more."""
         trouble = next((s for s in self.stops if s.kind == "trouble" and s.ended_at is None), None)
-        ended = [p.at for p in self.payments] + [e.at for e in self.endings]
+        ended = [p.at for p in self.payments if p.settles] + [e.at for e in self.endings]
         return trouble if trouble and not any(at > trouble.began_at for at in ended) else None
 
     @property
@@ -349,6 +380,10 @@ class CaseFacts(Record):
             return None
         refused = any(r.at >= latest.at and r.free_at is None for r in self.refusals)
         return None if refused else latest
+
+
+def _when(refusal: tuple[datetime, Decline]) -> datetime:
+    return refusal[0]
 
 
 def _total(spans: list[tuple[datetime, datetime]]) -> timedelta:

@@ -61,6 +61,8 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
             decline = classify(facts.invoice.gateway, "authentication_required")
             return _add(facts, "failures", Failure(at=now, happened_at=event.happened_at, decline=decline))
         case PaymentSucceeded():
+            if event.remaining and event.remaining.amount_minor > 0:
+                return _with_less_due(facts, event.remaining, event.happened_at, now)
             return _add(facts, "payments", _payment_of(event, facts.due, now))
         case InvoiceVoided():
             return _add(facts, "endings", Ending(at=now, happened_at=event.happened_at, status=InvoiceStatus.VOID))
@@ -73,6 +75,17 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
             return _with_dispute_closed(facts, event, now)
         case _:
             assert_never(event)
+
+
+def _with_less_due(facts: CaseFacts, due: Money, happened_at: datetime, now: datetime) -> CaseFacts:
+    """Part of the claim was paid: the rest is what is charged from here on, and what messages name. The difference
+    counts, not what each event says, so one payment that is told twice is one payment."""
+    less = facts.due.amount_minor - due.amount_minor
+    if less <= 0:
+        return facts
+    part = Money(amount_minor=less, currency=due.currency)
+    facts = facts.model_copy(update={"invoice": facts.invoice.model_copy(update={"due": due})})
+    return _add(facts, "payments", Payment(at=now, happened_at=happened_at, paid=part, how="source", settles=False))
 
 
 def _payment_of(event: PaymentSucceeded, due: Money, now: datetime) -> Payment:
@@ -179,8 +192,10 @@ def with_stops_ended(facts: CaseFacts, now: datetime, actor: str, reason: str) -
 def with_invoice(facts: CaseFacts, invoice: InvoiceNow, now: datetime) -> CaseFacts:
     """What the owner of the invoice says now outranks what we believed."""
     owed_before, happened_at = facts.due, invoice.changed_at or invoice.as_of
+    if invoice.status is InvoiceStatus.OPEN and not facts.is_paid:
+        facts = _with_less_due(facts, invoice.due, happened_at, now)
     facts = facts.model_copy(update={"invoice": invoice})
-    if invoice.status is InvoiceStatus.PAID and not facts.payments:
+    if invoice.status is InvoiceStatus.PAID and not facts.settling_payment:
         facts = _add(facts, "payments", Payment(at=now, happened_at=happened_at, paid=owed_before, how="source"))
     if invoice.status in ENDED and not facts.ending:
         facts = _add(facts, "endings", Ending(at=now, happened_at=happened_at, status=invoice.status))
@@ -200,7 +215,7 @@ def with_attempt(facts: CaseFacts, attempt: Attempt) -> CaseFacts:
     """A new attempt, or the same one (by ordinal) with a later outcome. A success is a payment."""
     others = tuple(a for a in facts.attempts if a.ordinal != attempt.ordinal)
     facts = facts.model_copy(update={"attempts": tuple(sorted((*others, attempt), key=lambda a: a.ordinal))})
-    if attempt.outcome is Outcome.SUCCEEDED and not facts.payments:
+    if attempt.outcome is Outcome.SUCCEEDED and not facts.settling_payment:
         at = attempt.looked_up_at or attempt.at
         facts = _add(facts, "payments", Payment(at=at, happened_at=at, paid=attempt.amount, how="attempt"))
     return facts

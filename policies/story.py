@@ -122,7 +122,8 @@ def _from_the_source(facts: CaseFacts) -> Iterator[Line]:
     for failure in facts.failures:
         yield Line(at=failure.at, what=f"the source reported a failed payment ({_code(failure.decline)})")
     for paid in facts.payments:
-        yield Line(at=paid.at, what=f"paid {paid.paid}", because=f"by {paid.how.replace('_', ' ')}")
+        what = f"paid {paid.paid}" if paid.settles else f"paid {paid.paid} in part"
+        yield Line(at=paid.at, what=what, because=f"by {paid.how.replace('_', ' ')}")
     for ending in facts.endings:
         yield Line(at=ending.at, what=f"invoice {ending.status.value} at its source")
     for dispute in facts.disputes:

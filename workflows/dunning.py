@@ -227,7 +227,7 @@ class DunningWorkflow(CaseSteps):
         facts, now = self.facts, workflow.now()
         self._show(step, None)
         self._closing = True
-        ended = [p.happened_at for p in facts.payments] + [e.happened_at for e in facts.endings]
+        ended = [p.happened_at for p in facts.payments if p.settles] + [e.happened_at for e in facts.endings]
         request = CloseRequest(
             case=self._case,
             outcome=step.outcome,
