@@ -9,7 +9,7 @@ import json
 import re
 from datetime import time, timedelta
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -23,6 +23,7 @@ from pydantic import (
 
 from policies.declines import TREATMENTS, Category, Retryable
 from policies.events import CloseOutcome
+from policies.risk import RiskLevel
 
 MAX_BYTES = 16_000
 CHANNELS = ("email", "sms", "in_app")
@@ -86,22 +87,77 @@ def _is_at_the_door(info: ValidationInfo) -> bool:
     return bool(info.context and info.context.get("at_the_door"))
 
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class _HourRange(_Part):
+    """`opens` up to, not including, `closes`; may go over midnight."""
+
+    opens: ClockTime
+    closes: ClockTime
+
+
+def _read_hours(raw: Any) -> Any:
+    if isinstance(raw, str) and raw.count("-") == 1:
+        opens, closes = (part.strip() for part in raw.split("-"))
+        return {"opens": opens, "closes": closes}
+    if isinstance(raw, _HourRange):
+        return raw
+    raise ValueError(f'{raw!r} is no range of hours; write it as "09:00-20:00"')
+
+
+def _write_hours(hours: _HourRange) -> str:
+    return f"{hours.opens:%H:%M}-{hours.closes:%H:%M}"
+
+
+HourRange = Annotated[_HourRange, BeforeValidator(_read_hours), PlainSerializer(_write_hours, return_type=str)]
+
+
 class AppliesWhen(_Part):
     """Which cases the policy is for. Left out: all."""
 
     segments: tuple[str, ...] = Field(min_length=1)
 
 
-class Retries(_Part):
-    """`immediate` rungs apply to technical declines only; `ladder` rungs to every decline that time may heal.
+class Avoid(_Part):
+    """Times at which nothing is retried, on the customer's own clock and calendar."""
 
-    `gap` keeps two ladder attempts apart; `maximum` counts all attempts of ours in the case.
+    weekdays: tuple[Weekday, ...] = ()
+    hours: tuple[HourRange, ...] = ()
+    holidays: bool = False
+    seasons: tuple[str, ...] = ()
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.weekdays or self.hours or self.holidays or self.seasons)
+
+    @property
+    def weekday_numbers(self) -> tuple[int, ...]:
+        return tuple(WEEKDAYS.index(day) for day in self.weekdays)
+
+    @property
+    def clock_hours(self) -> tuple[tuple[time, time], ...]:
+        return tuple((hours.opens, hours.closes) for hours in self.hours)
+
+
+class Retries(_Part):
+    """`immediate` rungs apply to technical declines only; `ladder` rungs to every decline that time may heal; with
+    `adaptive` timing the times are chosen by the model within `window` instead.
+
+    `gap` keeps two attempts apart; `maximum` counts all attempts of ours in the case; `spread` keeps cases that failed
+    at one moment apart.
     """
 
     immediate: tuple[Duration, ...] = ()
-    ladder: tuple[Duration, ...] = Field(min_length=1)
+    ladder: tuple[Duration, ...] = ()
+    timing: Literal["ladder", "adaptive"] = "ladder"
+    window: Duration | None = None
     gap: Duration = timedelta(days=1)
     maximum: int = Field(ge=1, le=15)
+    spread: Duration = timedelta()
+    business_days: bool = False
+    avoid: Avoid = Avoid()
 
     @model_validator(mode="after")
     def _increasing(self, info: ValidationInfo) -> Self:
@@ -121,6 +177,11 @@ class Contact(_Part):
     closes: ClockTime = time(20)
     gap: Duration = timedelta(hours=20)
     silent_window: dict[Category, Duration] = {}
+    hours: dict[Channel, HourRange] = {}
+
+    def hours_for(self, channel: Channel) -> tuple[time, time]:
+        own = self.hours.get(channel)
+        return (own.opens, own.closes) if own else (self.opens, self.closes)
 
     @model_validator(mode="after")
     def _can_be_kept(self, info: ValidationInfo) -> Self:
@@ -136,27 +197,70 @@ class Contact(_Part):
 
 
 class ScheduledMessage(_Part):
+    """Due `after` a time, or when the payment has failed `failures` times in a row; only for `categories`, if given."""
+
     name: str = Field(pattern="^[a-z0-9_]{1,40}$")
-    after: Duration
+    after: Duration | None = None
+    failures: int | None = Field(default=None, ge=1, le=16)
+    categories: tuple[Category, ...] = ()
     template: TemplateName
     channels: tuple[Channel, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_trigger(self, info: ValidationInfo) -> Self:
+        if _is_at_the_door(info) and (self.after is None) == (self.failures is None):
+            raise ValueError("give either after or failures, so that it is clear when the message is due")
+        return self
 
 
 class ScheduledOffer(_Part):
     after: Duration
+    categories: tuple[Category, ...] = ()
     offers: tuple[str, ...] = Field(min_length=1)
     channels: tuple[Channel, ...] = Field(min_length=1)
 
 
 class LimitAccess(_Part):
-    """Takes non-recurring benefits first and names them; what is not listed stays usable."""
+    """Takes these benefits and names them: `takes` the non-recurring ones first, then `takes_recurring`; what is not
+    listed stays usable. After a time or so many failures in a row, whichever comes first."""
 
-    after: Duration
+    after: Duration | None = None
+    failures: int | None = Field(default=None, ge=1, le=16)
     takes: tuple[str, ...] = Field(min_length=1)
+    takes_recurring: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_trigger(self, info: ValidationInfo) -> Self:
+        return _some_trigger(self, info)
 
 
 class SuspendAccess(_Part):
-    after: Duration
+    """After a time or so many failures in a row, whichever comes first."""
+
+    after: Duration | None = None
+    failures: int | None = Field(default=None, ge=1, le=16)
+
+    @model_validator(mode="after")
+    def _has_a_trigger(self, info: ValidationInfo) -> Self:
+        return _some_trigger(self, info)
+
+
+_Loss = TypeVar("_Loss", LimitAccess, SuspendAccess)
+
+
+def _some_trigger(loss: _Loss, info: ValidationInfo) -> _Loss:
+    if _is_at_the_door(info) and loss.after is None and loss.failures is None:
+        raise ValueError("give after, failures or both, so that it is clear when it happens")
+    return loss
+
+
+class Chronic(_Part):
+    """A firmer line for customers whose payments keep failing; what is left out stays as for everybody."""
+
+    maximum: int | None = Field(default=None, ge=1, le=15)
+    limit_after: Duration | None = None
+    suspend_after: Duration | None = None
+    close_after: Duration | None = None
 
 
 class EscalateTo(_Part):
@@ -178,9 +282,11 @@ class Closing(_Part):
 
 
 class Reinstatement(_Part):
-    """Conditions in the merchant's own words, each a sentence that the suspension message quotes."""
+    """Conditions in the merchant's own words, each a sentence that the suspension message quotes. Service comes back
+    when `paid_percent` of the claim is paid."""
 
     conditions: tuple[str, ...] = Field(min_length=1)
+    paid_percent: int = Field(default=100, ge=1, le=100)
 
 
 class PolicyDocument(_Part):
@@ -192,8 +298,10 @@ class PolicyDocument(_Part):
     messages: tuple[ScheduledMessage, ...] = ()
     offers: tuple[ScheduledOffer, ...] = ()
     access_channels: tuple[Channel, ...] = ("email", "in_app")
+    grace: Duration = timedelta()
     limit: LimitAccess | None = None
     suspend: SuspendAccess | None = None
+    chronic: Chronic | None = None
     reinstatement: Reinstatement
     escalate: EscalateTo | None = None
     close: Closing
@@ -202,15 +310,16 @@ class PolicyDocument(_Part):
     def _one_timeline(self, info: ValidationInfo) -> Self:
         if not _is_at_the_door(info):
             return self
-        end, last_rung = self.close.after, self.retries.ladder[-1]
+        end, ladder = self.close.after, self.retries.ladder
         for what, after in self._scheduled():
             if after >= end:
                 raise ValueError(
                     f"{what} at {_write_duration(after)} never happens: the case closes at {_write_duration(end)}"
                 )
-        if self.suspend and self.suspend.after <= last_rung and self.suspend.after <= self.retries.ladder[0]:
+        limit, suspend = (part.after if part else None for part in (self.limit, self.suspend))
+        if suspend is not None and ladder and suspend <= ladder[0]:
             raise ValueError("suspend comes before the first retry; suspend later or retry earlier")
-        if self.limit and self.suspend and self.limit.after >= self.suspend.after:
+        if limit is not None and suspend is not None and limit >= suspend:
             raise ValueError("limit must come before suspend; give it an earlier time or leave it out")
         rungs = len(self.retries.ladder)
         if self.retries.maximum < rungs:
@@ -222,16 +331,32 @@ class PolicyDocument(_Part):
 
     def _scheduled(self) -> list[tuple[str, timedelta]]:
         rows = [(f"ladder rung {n}", after) for n, after in enumerate(self.retries.ladder, start=1)]
-        rows += [(f"message {m.name}", m.after) for m in self.messages]
+        rows += [(f"message {m.name}", m.after) for m in self.messages if m.after is not None]
         rows += [(f"offer {n}", o.after) for n, o in enumerate(self.offers, start=1)]
-        rows += [("limit", self.limit.after)] if self.limit else []
-        rows += [("suspend", self.suspend.after)] if self.suspend else []
+        rows += [("limit", self.limit.after)] if self.limit and self.limit.after is not None else []
+        rows += [("suspend", self.suspend.after)] if self.suspend and self.suspend.after is not None else []
         rows += [("escalate", self.escalate.after)] if self.escalate else []
         return rows
 
     def silence_for(self, category: Category) -> timedelta:
         """How long nothing is written: only while time alone may heal the decline."""
         return self.contact.silent_window.get(category, timedelta())
+
+    def for_risk(self, level: RiskLevel) -> "PolicyDocument":
+        """The line that is taken with such a customer."""
+        firmer = self.chronic
+        if firmer is None or level is not RiskLevel.CHRONIC:
+            return self
+        changes: dict[str, Any] = {}
+        if firmer.maximum:
+            changes["retries"] = self.retries.model_copy(update={"maximum": firmer.maximum})
+        if firmer.limit_after and self.limit:
+            changes["limit"] = self.limit.model_copy(update={"after": firmer.limit_after})
+        if firmer.suspend_after and self.suspend:
+            changes["suspend"] = self.suspend.model_copy(update={"after": firmer.suspend_after})
+        if firmer.close_after:
+            changes["close"] = self.close.model_copy(update={"after": firmer.close_after})
+        return self.model_copy(update=changes)
 
     @property
     def edition(self) -> str:
