@@ -423,7 +423,7 @@ def test_advice_not_to_try_again_outranks_the_code_of_a_failed_charge() -> None:
         ("insufficient_funds", "card_declined", Category.INSUFFICIENT_FUNDS, "insufficient_funds"),
         (None, "expired_card", Category.EXPIRED_CARD, "expired_card"),
         (
-            "authentication_not_handled",
+            "a_new_word_for_it",
             "authentication_required",
             Category.AUTHENTICATION_REQUIRED,
             "authentication_required",

@@ -1,19 +1,13 @@
-"""What a refusal means: raw code -> canonical category -> what may be done about it.
+"""What a refusal may mean, and how each meaning is handled. A new category needs a row in TREATMENTS; a test asks the
+question when it is missing. Which code means what stands in `data/`, a table per gateway and network.
 
-Three tables, read in this order: `STRIPE_CODES` (their word -> our category), `TREATMENTS` (category -> may we try
-again, what must the customer do), and the few rows whose own answer differs from their category's.
-A new code is a row; a new category needs a row in TREATMENTS (a test asks the question when it is missing).
-
-Sources: docs.stripe.com/declines/codes as mirrored 2026-07-14; categories, treatments: our own study of 2026-11-22.
-Codes outside the table are `unknown`, keep their raw form and get at most two spaced tries.
+Source of categories and treatments: our own study of 2026-11-22.
 """
 
 from datetime import timedelta
 from enum import StrEnum
 
 from policies.base import Record
-
-EDITION = "declines 2026-11-22"
 
 
 class Category(StrEnum):
@@ -131,61 +125,5 @@ TREATMENTS: dict[Category, Treatment] = {
     Category.UNKNOWN: Treatment(retryable=_YES, customer_action=_BANK, tries=2),
 }
 
-STRIPE_CODES: dict[str, Category] = {
-    "insufficient_funds": Category.INSUFFICIENT_FUNDS,
-    "card_velocity_exceeded": Category.VELOCITY_LIMIT,
-    "do_not_honor": Category.DO_NOT_HONOR,
-    "generic_decline": Category.DO_NOT_HONOR,
-    "try_again_later": Category.DO_NOT_HONOR,
-    "issuer_not_available": Category.ISSUER_UNAVAILABLE,
-    "processing_error": Category.GATEWAY_ERROR,
-    "expired_card": Category.EXPIRED_CARD,
-    "incorrect_cvc": Category.INCORRECT_DETAILS,
-    "incorrect_number": Category.INVALID_ACCOUNT,
-    "lost_card": Category.LOST_OR_STOLEN,
-    "stolen_card": Category.LOST_OR_STOLEN,
-    "pickup_card": Category.LOST_OR_STOLEN,
-    "fraudulent": Category.SUSPECTED_FRAUD,
-    "authentication_required": Category.AUTHENTICATION_REQUIRED,
-    "transaction_not_allowed": Category.NOT_PERMITTED,
-    "revocation_of_authorization": Category.MANDATE_CANCELLED,
-}
-
-# The sandbox speaks Stripe's words, as its webhooks do.
-CODE_TABLES: dict[str, dict[str, Category]] = {
-    "stripe": STRIPE_CODES,
-    "sandbox": STRIPE_CODES,
-}
-
-# docs.stripe.com/declines/card: the network's advice outranks the decline code.
-STOP_ADVICE = "do_not_try_again"
-
-
-def classify(
-    gateway: str,
-    code: str | None,
-    network_code: str | None = None,
-    advice_code: str | None = None,
-) -> Decline:
-    """The most binding signal decides: network advice, then the gateway's code, else `unknown`."""
-    raw = code or "none"
-    if advice_code == STOP_ADVICE:
-        category, decided_by = (
-            Category.RETRY_BLOCKED,
-            f"{gateway} advice_code {advice_code}",
-        )
-    else:
-        category = CODE_TABLES.get(gateway, {}).get(raw, Category.UNKNOWN)
-        decided_by = f"{gateway} code {raw}" if category is not Category.UNKNOWN else f"no row for {gateway} {raw}"
-    treatment = TREATMENTS[category]
-    return Decline(
-        gateway=gateway,
-        code=raw,
-        network_code=network_code,
-        advice_code=advice_code,
-        category=category,
-        retryable=treatment.retryable,
-        customer_action=treatment.customer_action,
-        fraud_signal=treatment.fraud_signal,
-        decided_by=decided_by,
-    )
+VAGUE = frozenset({Category.DO_NOT_HONOR, Category.UNKNOWN})
+"""Refusals without a reason: any reason given beside them says more."""
