@@ -22,13 +22,16 @@ class Deciding(DecidingActivities):
     @activity.defn
     async def decide(self, request: DecideRequest) -> Decided:
         facts = request.facts
-        step = next_step(request.policy, facts, await self._surroundings(facts, request.now), request.now)
+        around = await surroundings_of(self._store, facts, request.now)
+        step = next_step(request.policy, facts, around, request.now)
         # The same sentence as in the Temporal UI and the timeline (promise P8).
         activity.logger.info("decided: %s", summary_of(step), extra={"case_id": facts.case.case_id})
         return Decided(step=step, shown=shown(facts, request.segment, step, request.now))
 
-    async def _surroundings(self, facts: CaseFacts, now: datetime) -> Surroundings:
-        case, store = facts.case, self._store
-        customer = await store.customers.get(case.source, case.account, facts.invoice.customer_id)
-        ledger = await store.attempts.of_credential(case, facts.credential_id, now)
-        return Surroundings(customer=customer.view(), ledger=ledger)
+
+async def surroundings_of(store: Store, facts: CaseFacts, now: datetime) -> Surroundings:
+    """Whoever asks what a case would do must see what its own decision would see."""
+    case = facts.case
+    customer = await store.customers.get(case.source, case.account, facts.invoice.customer_id)
+    ledger = await store.attempts.of_credential(case, facts.credential_id, now)
+    return Surroundings(customer=customer.view(), ledger=ledger)

@@ -13,6 +13,7 @@ from policies.events import CloseOutcome
 from policies.instruments import Instrument
 from policies.keys import CaseRef
 from policies.money import Money
+from policies.policy_change import PolicyChange
 from policies.risk import Risk
 
 
@@ -247,6 +248,7 @@ class CaseFacts(Record):
     escalations: tuple[Escalation, ...] = ()
     refused_actions: tuple[RefusedAction, ...] = ()
     close_asked: CloseAsked | None = None
+    policy_changes: tuple[PolicyChange, ...] = ()
     seen: tuple[str, ...] = ()
 
     @property

@@ -40,6 +40,7 @@ from policies.facts import (
     Stop,
 )
 from policies.money import Money
+from policies.policy_change import PolicyChange
 
 MAX_SEEN = 500
 ENDED = frozenset({InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.REFUNDED, InvoiceStatus.CANCELLED})
@@ -219,6 +220,12 @@ def with_attempt(facts: CaseFacts, attempt: Attempt) -> CaseFacts:
         at = attempt.looked_up_at or attempt.at
         facts = _add(facts, "payments", Payment(at=at, happened_at=at, paid=attempt.amount, how="attempt"))
     return facts
+
+
+def with_policy_change(facts: CaseFacts, change: PolicyChange, action_id: str) -> CaseFacts:
+    if action_id in facts.seen:
+        return facts
+    return _add(_seen(facts, action_id), "policy_changes", change)
 
 
 def with_fact(facts: CaseFacts, field: str, fact: Record) -> CaseFacts:

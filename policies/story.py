@@ -165,6 +165,9 @@ def _from_people(facts: CaseFacts) -> Iterator[Line]:
         yield Line(at=card.at, what="the customer gave a new way to pay")
     for escalation in facts.escalations:
         yield Line(at=escalation.at, what=f"handed over to {escalation.to}", because=escalation.because)
+    for change in facts.policy_changes:
+        what = f"moved from {change.from_edition} to {change.to_edition} by {change.actor}"
+        yield Line(at=change.at, what=what, because=change.reason)
     for refused in facts.refused_actions:
         yield Line(at=refused.at, what=f"{refused.kind} was refused", because=refused.reason)
     if facts.close_asked:

@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from policies import record
+    from policies import migration, record
     from policies.document import PolicySnapshot
     from policies.events import (
         ActionAnswer,
@@ -30,10 +30,11 @@ with workflow.unsafe.imports_passed_through():
         UpdatePaymentMethod,
     )
     from policies.facts import CaseFacts, Outcome
+    from policies.migration import MigrateRequest
     from policies.steps import AnyStep, Hold
     from policies.story import CaseState, tell
     from workflows import timing
-    from workflows.contracts import CaseStatus, DunningInput
+    from workflows.contracts import CaseNow, CaseStatus, DunningInput
 
 
 class CaseHandlers:
@@ -114,6 +115,15 @@ class CaseHandlers:
     async def close(self, action: CloseCase) -> ActionAnswer:
         return await self._answer(action)
 
+    @workflow.update(description="Give the case another policy; it goes on under it from where it stands")
+    def migrate_policy(self, asked: MigrateRequest) -> ActionAnswer:
+        """Whether it may be is the validator's question alone: what was accepted replays, whatever newer code says."""
+        if asked.action_id not in self.facts.seen:
+            self._facts = migration.migrated(self.facts, self.policy, asked, workflow.now())
+            self._policy = asked.policy
+            self._wake()
+        return ActionAnswer(result="done", because=f"goes on under {asked.policy.document.edition}")
+
     @update_payment_method.validator
     def _may_update_payment_method(self, action: UpdatePaymentMethod) -> None:
         self._refuse_impossible(action)
@@ -129,6 +139,21 @@ class CaseHandlers:
     @close.validator
     def _may_close(self, action: CloseCase) -> None:
         self._refuse_impossible(action)
+
+    @migrate_policy.validator
+    def _may_migrate_policy(self, asked: MigrateRequest) -> None:
+        if self._facts is None or self._policy is None:
+            raise _refused("the case has not read its invoice yet")
+        if self._closing:
+            raise _refused("the case is closing")
+        if reason := migration.refusal_of_migration(self._facts, self._policy, asked):
+            raise _refused(reason)
+
+    @workflow.query(description="What the next decision rests on: facts, policy, segment")
+    def case_now(self) -> CaseNow:
+        return CaseNow(
+            case=self._case, facts=self._facts, policy=self._policy, segment=self._segment, closing=self._closing
+        )
 
     @workflow.query(description="Facts, the next step and why")
     def status(self) -> CaseStatus:
@@ -152,6 +177,9 @@ class CaseHandlers:
             self._early.append(news)
         else:
             self._facts = recorded(self._facts, news)
+        self._wake()
+
+    def _wake(self) -> None:
         self._has_news = True
         self._idle = False
 
@@ -192,7 +220,7 @@ class CaseHandlers:
     def _refuse_impossible(self, action: CaseAction) -> None:
         reason = record.refusal_of(self._facts, action) if self._facts else None
         if reason:
-            raise ApplicationError(reason, type="ActionRefused", non_retryable=True)
+            raise _refused(reason)
 
     @property
     def facts(self) -> CaseFacts:
@@ -205,6 +233,10 @@ class CaseHandlers:
         if self._policy is None:
             raise RuntimeError("the policy was read before open_case answered")
         return self._policy
+
+
+def _refused(reason: str) -> ApplicationError:
+    return ApplicationError(reason, type="ActionRefused", non_retryable=True)
 
 
 def recorded(facts: CaseFacts, news: CaseEvent | CaseAction) -> CaseFacts:

@@ -45,6 +45,17 @@ class CaseStatus(Record):
     timeline: tuple[Line, ...] = ()
 
 
+class CaseNow(Record):
+    """The answer of the `case_now` query: all that the next decision rests on, besides surroundings and time. `facts`
+    and `policy` are None until the case has read its invoice. `closing`: its last step is under way."""
+
+    case: CaseRef
+    facts: CaseFacts | None = None
+    policy: PolicySnapshot | None = None
+    segment: str = ""
+    closing: bool = False
+
+
 class ActionEnvelope(Record):
     """How a person's action lies in the inbox: the case it is for, and the action."""
 
