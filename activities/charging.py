@@ -37,7 +37,7 @@ from activities.store.attempts import LedgerState
 from activities.store.store import Store
 from policies.declines import Decline
 from policies.facts import OPEN_OUTCOMES, Outcome
-from policies.network_rules import Refused
+from policies.network_rules import ProposedAttempt, Refused
 
 SURELY_NOT_UNDER_WAY = timedelta(minutes=15)
 """A request that the gateway has not seen this long after it was sent never arrived."""
@@ -125,9 +125,7 @@ class Charging(ChargingActivities):
         verdict = await self._adapters.fraud.assess(question)
         if isinstance(verdict, Suspicious):
             return FraudSuspected(signals=verdict.signals)
-        ruling = await self._store.attempts.reserve(
-            request.case, request.key, request.credential_id, request.amount, request.now
-        )
+        ruling = await self._store.attempts.reserve(request.case, request.key, _proposed(request), request.now)
         return RefusedByRule(rule=ruling.rule, free_at=ruling.free_at) if isinstance(ruling, Refused) else None
 
     async def _send(self, gateway: Gateway, request: ChargeRequest) -> Attempted:
@@ -157,6 +155,18 @@ class Charging(ChargingActivities):
         if settled is None or settled.outcome is None:
             raise Unavailable(f"the ledger lost attempt {key}")
         return Attempted(outcome=settled.outcome, decline=settled.decline)
+
+
+def _proposed(request: ChargeRequest) -> ProposedAttempt:
+    return ProposedAttempt(
+        credential_id=request.credential_id,
+        amount=request.amount,
+        network=request.instrument.network,
+        region=request.instrument.country,
+        acceptor=request.case.acceptor,
+        claim=request.case.case_id,
+        initiator=request.initiator,
+    )
 
 
 def _is_another_attempt(known: LedgerState, request: ChargeRequest) -> bool:

@@ -15,6 +15,7 @@ from policies.declines import Decline
 from policies.document import PolicyDocument, PolicySnapshot
 from policies.events import CloseOutcome
 from policies.facts import AccessLevel, CaseFacts, InvoiceNow, MessageStatus, Outcome
+from policies.instruments import Initiator, Instrument
 from policies.keys import CaseRef
 from policies.money import Money
 from policies.steps import Step, Words
@@ -49,7 +50,8 @@ class Decided(Record):
 
 
 class ChargeRequest(Record):
-    """`key` is minted from case and ordinal; `gateway` names the adapter."""
+    """`key` is minted from case and ordinal; `gateway` names the adapter. The customer initiates the charge of a
+    credential they just gave."""
 
     case: CaseRef
     ordinal: int
@@ -59,6 +61,8 @@ class ChargeRequest(Record):
     credential_id: str
     amount: Money
     now: UtcTime
+    instrument: Instrument = Instrument()
+    initiator: Initiator = Initiator.MERCHANT
 
 
 class Attempted(Record):

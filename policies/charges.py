@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from policies.declines import Retryable
 from policies.document import PolicyDocument
 from policies.facts import CaseFacts
-from policies.network_rules import LedgerEntry, Refused, may_attempt
+from policies.network_rules import LedgerEntry, ProposedAttempt, Refused, may_attempt
 from policies.steps import Charge
 
 
@@ -36,7 +36,16 @@ def next_charge(
     if rung is None:
         return None
     name, at, because = rung
-    verdict = may_attempt(ledger, max(at, now))
+    instrument = facts.instrument
+    proposed = ProposedAttempt(
+        credential_id=facts.credential_id,
+        amount=facts.due,
+        network=instrument.network,
+        region=instrument.country,
+        acceptor=facts.case.acceptor,
+        claim=facts.case.case_id,
+    )
+    verdict = may_attempt(ledger, proposed, max(at, now))
     if isinstance(verdict, Refused):
         if verdict.free_at is None:
             return None

@@ -21,6 +21,11 @@ class CaseRef(Record):
         return f"{self.source}/{self.account}/{self.invoice_id}"
 
     @property
+    def acceptor(self) -> str:
+        """The merchant account that attempts go through; networks count per acceptor."""
+        return f"{self.source}/{self.account}"
+
+    @property
     def workflow_id(self) -> str:
         return f"{WORKFLOW_ID_PREFIX}/{self.case_id}"
 

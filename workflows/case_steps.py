@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
         Outcome,
         Refusal,
     )
+    from policies.instruments import Initiator
     from policies.steps import (
         AnyStep,
         Charge,
@@ -66,6 +67,8 @@ class CaseSteps(CaseHandlers):
             credential_id=step.credential_id,
             amount=step.amount,
             now=workflow.now(),
+            instrument=self.facts.instrument,
+            initiator=Initiator.CUSTOMER if step.action_id else Initiator.MERCHANT,
         )
         attempt = Attempt(
             ordinal=ordinal,

@@ -12,7 +12,7 @@ from policies.declines import Decline
 from policies.facts import Outcome, SeenAttempt
 from policies.keys import CaseRef
 from policies.money import Money
-from policies.network_rules import Allowed, LedgerEntry, Refused, may_attempt
+from policies.network_rules import Allowed, LedgerEntry, ProposedAttempt, Refused, may_attempt
 
 SENT = "sent"
 
@@ -58,16 +58,15 @@ class AttemptLedger:
         async with self._pool.acquire() as connection:
             return await self._entries(connection, case, credential_id, at)
 
-    async def reserve(
-        self, case: CaseRef, key: str, credential_id: str, amount: Money, at: datetime
-    ) -> Allowed | Refused:
+    async def reserve(self, case: CaseRef, key: str, proposed: ProposedAttempt, at: datetime) -> Allowed | Refused:
         """Under the credential's lock: asks the rules, then writes the reservation; the key's own does not count."""
+        credential_id = proposed.credential_id
         async with self._pool.acquire() as connection, connection.transaction():
             await self._queries.lock_credential(connection, credential=f"{case.source}/{case.account}/{credential_id}")
             entries = await self._entries(connection, case, credential_id, at)
-            verdict = may_attempt(tuple(e for e in entries if e.key != key), at)
+            verdict = may_attempt(tuple(e for e in entries if e.key != key), proposed, at)
             if isinstance(verdict, Allowed):
-                await self._reserve(connection, case, key, "recoup", credential_id, amount, at)
+                await self._reserve(connection, case, key, "recoup", proposed, at)
             return verdict
 
     async def mark_sent(self, key: str, at: datetime) -> bool:
@@ -88,7 +87,8 @@ class AttemptLedger:
             key = f"seen/{case.source}/{case.account}/{seen.key}"
             known = await self._queries.by_key(connection, key=key)
             if known is None:
-                await self._reserve(connection, case, key, "gateway", seen.credential_id, seen.amount, seen.at)
+                proposed = ProposedAttempt(credential_id=seen.credential_id, amount=seen.amount)
+                await self._reserve(connection, case, key, "gateway", proposed, seen.at)
                 outcome = Outcome.DECLINED if seen.decline else Outcome.SUCCEEDED
                 await self._add_result(connection, key, outcome.value, seen.decline, seen.key, seen.at)
 
@@ -106,14 +106,17 @@ class AttemptLedger:
                     at=row["at"],
                     amount=Money(amount_minor=row["amount_minor"], currency=row["currency"]),
                     outcome=None if row["outcome"] in (None, SENT) else row["outcome"],
-                    category=row["category"],
+                    decline=Decline.model_validate(row["decline"]) if row["decline"] else None,
+                    acceptor=case.acceptor,
+                    claim=row["case_id"],
+                    initiator=row["initiator"],
                 )
                 async for row in rows
             ]
         )
 
     async def _reserve(
-        self, connection: Any, case: CaseRef, key: str, actor: str, credential_id: str, amount: Money, at: datetime
+        self, connection: Any, case: CaseRef, key: str, actor: str, proposed: ProposedAttempt, at: datetime
     ) -> None:
         await self._queries.reserve(
             connection,
@@ -121,10 +124,11 @@ class AttemptLedger:
             source=case.source,
             account=case.account,
             case_id=case.case_id,
-            credential_id=credential_id,
+            credential_id=proposed.credential_id,
             actor=actor,
-            amount_minor=amount.amount_minor,
-            currency=amount.currency,
+            initiator=proposed.initiator.value,
+            amount_minor=proposed.amount.amount_minor,
+            currency=proposed.amount.currency,
             at=at,
             reserved_at=datetime.now(UTC),
         )

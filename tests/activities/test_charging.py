@@ -18,7 +18,7 @@ from policies.declines import Category
 from policies.facts import InvoiceStatus, Outcome
 from policies.keys import CaseRef, attempt_key
 from policies.money import Money
-from policies.network_rules import Allowed
+from policies.network_rules import Allowed, ProposedAttempt
 from tests.fixtures.sandbox import START, RunningSandbox, day
 from tests.fixtures.store import DEAD_ADDRESS
 from workers.settings import Settings
@@ -68,7 +68,9 @@ class Till:
     async def may_charge_again(self, request: ChargeRequest) -> bool:
         """Whether another case could use the credential now."""
         other = request.case.model_copy(update={"invoice_id": "in_other"})
-        ruling = await self.store.attempts.reserve(other, "att_o", request.credential_id, request.amount, request.now)
+        ruling = await self.store.attempts.reserve(
+            other, "att_o", ProposedAttempt(credential_id=request.credential_id, amount=request.amount), request.now
+        )
         return isinstance(ruling, Allowed)
 
     async def change(self, request: ChargeRequest, change: str) -> None:

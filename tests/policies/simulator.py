@@ -42,7 +42,7 @@ from policies.facts import (
     Refusal,
 )
 from policies.keys import attempt_key
-from policies.network_rules import LedgerEntry, Refused, may_attempt
+from policies.network_rules import LedgerEntry, ProposedAttempt, Refused, may_attempt
 from policies.steps import (
     AnyStep,
     Charge,
@@ -140,7 +140,8 @@ class Simulator:
                 at=a.at,
                 amount=a.amount,
                 outcome=a.outcome,
-                category=a.decline.category if a.decline else None,
+                decline=a.decline,
+                claim=CASE.case_id,
             )
             for a in self.facts.attempts
             if a.credential_id == card
@@ -242,7 +243,8 @@ class Simulator:
 
     def _charge(self, step: Charge) -> None:
         facts, now, answer = self.facts, self.now, next(self.answers)
-        rule = may_attempt(self._surroundings().ledger, now)
+        proposed = ProposedAttempt(credential_id=step.credential_id, amount=step.amount, claim=CASE.case_id)
+        rule = may_attempt(self._surroundings().ledger, proposed, now)
         if isinstance(rule, Refused):
             self._refuse(step, rule.free_at)
         elif answer == "refused":

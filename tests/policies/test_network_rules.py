@@ -1,67 +1,84 @@
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from policies.declines import Category
+from policies.declines import Category, classify
 from policies.facts import Outcome
-from policies.network_rules import ATTEMPTS_PER_WINDOW, HARD_STOPS, WINDOW, Allowed, Refused, may_attempt
-from tests.policies.timeline import at, day, entry
+from policies.instruments import Initiator, Network
+from policies.money import Money
+from policies.network_rules import (
+    ATTEMPTS_PER_WINDOW,
+    HARD_STOPS,
+    RULES,
+    WINDOW,
+    Allowed,
+    LedgerEntry,
+    NetworkRule,
+    Refused,
+    may_attempt,
+)
+from tests.policies.timeline import at, day, entry, proposed
 
 
 def test_an_empty_ledger_allows_all_fifteen() -> None:
-    assert may_attempt((), day(0)) == Allowed(budget=15)
+    assert may_attempt((), proposed(), day(0)) == Allowed(budget=15)
 
 
 def test_the_fifteenth_attempt_is_allowed_and_the_sixteenth_is_not() -> None:
     fourteen = tuple(entry(day(n)) for n in range(14))
-    assert may_attempt(fourteen, day(15)) == Allowed(budget=1)
-    assert may_attempt((*fourteen, entry(day(14))), day(15)) == Refused(
-        rule="15 attempts on one credential in 30 days", free_at=day(30)
+    assert may_attempt(fourteen, proposed(), day(15)) == Allowed(budget=1)
+    assert may_attempt((*fourteen, entry(day(14))), proposed(), day(15)) == Refused(
+        rule="15 attempts on one credential in 30 days", rule_id="guard", free_at=day(30)
     )
 
 
 def test_it_is_allowed_at_the_very_time_it_was_said_to_be_free() -> None:
     ledger = tuple(entry(at(7 * n)) for n in range(20))
-    refused = may_attempt(ledger, day(10))
+    refused = may_attempt(ledger, proposed(), day(10))
     assert isinstance(refused, Refused)
     assert refused.free_at is not None
-    assert isinstance(may_attempt(ledger, refused.free_at - timedelta(seconds=1)), Refused)
-    assert may_attempt(ledger, refused.free_at) == Allowed(budget=1)
+    assert isinstance(may_attempt(ledger, proposed(), refused.free_at - timedelta(seconds=1)), Refused)
+    assert may_attempt(ledger, proposed(), refused.free_at) == Allowed(budget=1)
 
 
 def test_order_and_actor_do_not_matter() -> None:
     ledger = tuple(entry(day(n)) for n in range(15))
-    assert may_attempt(ledger[::-1], day(15)) == may_attempt(ledger, day(15))
+    assert may_attempt(ledger[::-1], proposed(), day(15)) == may_attempt(ledger, proposed(), day(15))
 
 
 def test_what_never_reached_a_network_does_not_count() -> None:
     ledger = tuple(entry(at(n), outcome=Outcome.NOT_ACCEPTED, category=Category.LOST_OR_STOLEN) for n in range(20))
-    assert may_attempt(ledger, day(1)) == Allowed(budget=ATTEMPTS_PER_WINDOW)
+    assert may_attempt(ledger, proposed(), day(1)) == Allowed(budget=ATTEMPTS_PER_WINDOW)
 
 
 def test_attempts_older_than_the_window_do_not_count() -> None:
-    assert may_attempt((entry(day(0)),), day(0) + WINDOW) == Allowed(budget=15)
+    assert may_attempt((entry(day(0)),), proposed(), day(0) + WINDOW) == Allowed(budget=15)
 
 
 @pytest.mark.parametrize("category", sorted(HARD_STOPS))
 def test_a_hard_stop_is_for_good_however_old(category: Category) -> None:
-    refused = may_attempt((entry(day(0), category=category),), day(400))
-    assert refused == Refused(rule=f"hard stop: {category.value} on 2026-03-02", free_at=None)
+    refused = may_attempt((entry(day(0), category=category),), proposed(), day(400))
+    assert refused == Refused(rule=f"hard stop: {category.value} on 2026-03-02", rule_id="hard_stop")
 
 
 @pytest.mark.parametrize("category", [Category.MERCHANT_CONFIG, Category.DUPLICATE])
 def test_a_fault_of_the_merchant_or_of_the_request_forbids_the_card_nothing(category: Category) -> None:
-    assert isinstance(may_attempt((entry(day(0), category=category),), day(1)), Allowed)
+    assert isinstance(may_attempt((entry(day(0), category=category),), proposed(), day(1)), Allowed)
 
 
-@pytest.mark.parametrize("category", sorted(set(Category) - HARD_STOPS))
+@pytest.mark.parametrize("category", sorted(set(Category) - HARD_STOPS - {Category.AUTHENTICATION_REQUIRED}))
 def test_soft_declines_count_and_stop_nothing(category: Category) -> None:
-    assert may_attempt((entry(day(0), category=category),), day(1)) == Allowed(budget=14)
+    assert may_attempt((entry(day(0), category=category),), proposed(), day(1)) == Allowed(budget=14)
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome.UNKNOWN, Outcome.PENDING])
 def test_an_attempt_that_is_not_settled_blocks_the_next_one(outcome: Outcome | None) -> None:
-    refused = may_attempt((entry(day(0), outcome=outcome),), day(1))
+    refused = may_attempt((entry(day(0), outcome=outcome),), proposed(), day(1))
     assert isinstance(refused, Refused)
     assert refused.rule == "an earlier attempt is not settled yet"
 
@@ -75,10 +92,233 @@ def test_an_attempt_that_is_not_settled_blocks_the_next_one(outcome: Outcome | N
     ],
 )
 def test_the_longer_an_attempt_is_open_the_rarer_it_is_asked_about(age: timedelta, pause: timedelta) -> None:
-    refused = may_attempt((entry(day(0), outcome=Outcome.PENDING),), day(0) + age)
+    refused = may_attempt((entry(day(0), outcome=Outcome.PENDING),), proposed(), day(0) + age)
     assert isinstance(refused, Refused)
     assert refused.free_at == day(0) + age + pause
 
 
 def test_an_attempt_that_nobody_ever_settled_stops_blocking_and_goes_on_counting() -> None:
-    assert may_attempt((entry(day(0), outcome=Outcome.UNKNOWN),), day(16)) == Allowed(budget=14)
+    assert may_attempt((entry(day(0), outcome=Outcome.UNKNOWN),), proposed(), day(16)) == Allowed(budget=14)
+
+
+# --- the networks' own rules ------------------------------------------------------------------------------------------
+
+
+def refusal(verdict: Allowed | Refused) -> tuple[str, datetime | None]:
+    assert isinstance(verdict, Refused), verdict
+    return verdict.rule_id, verdict.free_at
+
+
+def declined_with(when: datetime, code: str, **signals: Any) -> LedgerEntry:
+    return entry(when, decline=classify("stripe", code, **signals))
+
+
+def many(count: int, hours: float, **more: Any) -> tuple[LedgerEntry, ...]:
+    return tuple(entry(at(hours * n), **more) for n in range(count))
+
+
+CUSTOMER = {"initiator": Initiator.CUSTOMER}
+
+
+def test_visa_allows_twenty_since_may_2025_and_fifteen_before() -> None:
+    visa = proposed(network=Network.VISA, initiator=Initiator.CUSTOMER)
+    before, after = datetime(2025, 5, 24, 12, tzinfo=UTC), datetime(2025, 5, 25, 12, tzinfo=UTC)
+    fifteen = tuple(entry(before - timedelta(days=1, hours=n), **CUSTOMER) for n in range(15))
+    assert refusal(may_attempt(fifteen, visa, before))[0] == "visa-15-in-30-days"
+    assert may_attempt(fifteen, visa, after) == Allowed(budget=5)
+    twenty = tuple(entry(after - timedelta(hours=n + 1), **CUSTOMER) for n in range(20))
+    assert refusal(may_attempt(twenty, visa, after)) == (
+        "visa-20-in-30-days",
+        after - timedelta(hours=20) + timedelta(days=30),
+    )
+
+
+def test_visa_counts_the_customers_own_tries_and_ours_apart_and_each_amount_for_itself() -> None:
+    visa = proposed(network=Network.VISA, initiator=Initiator.CUSTOMER)
+    assert may_attempt(many(20, 1), visa, day(2)) == Allowed(budget=20)
+    other = Money(amount_minor=1, currency="EUR")
+    assert may_attempt(many(20, 1, amount=other, **CUSTOMER), visa, day(2)) == Allowed(budget=20)
+    paid = entry(at(30), outcome=Outcome.SUCCEEDED, **CUSTOMER)
+    assert may_attempt((*many(20, 1, **CUSTOMER), paid), visa, day(2)) == Allowed(budget=20)
+
+
+def test_our_own_guard_counts_everything_and_binds_us_alone() -> None:
+    tries = many(15, 1, **CUSTOMER)
+    assert refusal(may_attempt(tries, proposed(), day(2))) == ("guard", at(0) + WINDOW)
+    assert may_attempt(tries, proposed(), day(2), guard=20) == Allowed(budget=5)
+    assert isinstance(may_attempt(tries, proposed(**CUSTOMER), day(2)), Allowed)
+
+
+@pytest.mark.parametrize(("region", "count", "rule"), [(None, 10, "-10-"), ("BR", 7, "brazil"), ("US", 10, "-10-")])
+def test_mastercard_counts_a_day(region: str | None, count: int, rule: str) -> None:
+    mastercard = proposed(network=Network.MASTERCARD, region=region)
+    assert may_attempt(many(count - 1, 1), mastercard, at(12)) == Allowed(budget=1)
+    rule_id, free_at = refusal(may_attempt(many(count, 1), mastercard, at(12)))
+    assert rule in rule_id
+    assert free_at == at(24)
+
+
+@pytest.mark.parametrize(
+    ("region", "now"), [("US", datetime(2023, 11, 1, tzinfo=UTC)), ("CA", datetime(2024, 4, 1, tzinfo=UTC))]
+)
+def test_mastercard_counts_thirty_five_per_amount_and_acceptor(region: str, now: datetime) -> None:
+    card = proposed(network=Network.MASTERCARD, region=region, acceptor="m1", **CUSTOMER)
+    tries = tuple(entry(now - timedelta(hours=20 * n + 1), acceptor="m1", **CUSTOMER) for n in range(35))
+    rule_id, free_at = refusal(may_attempt(tries, card, now))
+    assert "35-in-30-days" in rule_id
+    assert free_at == now - timedelta(hours=681) + timedelta(days=30)
+    assert isinstance(may_attempt(tries, card, now - timedelta(days=1)), Allowed)
+    assert isinstance(may_attempt(tries, card.model_copy(update={"acceptor": "m2"}), now), Allowed)
+
+
+@pytest.mark.parametrize("advice", ["03", "21"])
+def test_mastercards_advice_not_to_try_again_stops_the_card(advice: str) -> None:
+    stopped = declined_with(day(0), "generic_decline", advice_code=advice)
+    soft = stopped.model_copy(update={"decline": classify("x", "y").model_copy(update={"advice_code": advice})})
+    assert isinstance(may_attempt((stopped,), proposed(network=Network.MASTERCARD), day(400)), Refused)
+    assert refusal(may_attempt((soft,), proposed(network=Network.MASTERCARD), day(1))) == ("mastercard-stop", day(30))
+    assert isinstance(may_attempt((soft,), proposed(network=Network.MASTERCARD), day(30)), Allowed)
+
+
+@pytest.mark.parametrize(
+    ("code", "on", "stopped"),
+    [
+        ("R1", datetime(2024, 1, 1, tzinfo=UTC), True),
+        ("57", datetime(2026, 10, 20, tzinfo=UTC), False),
+        ("57", datetime(2026, 10, 26, tzinfo=UTC), True),
+        ("51", datetime(2026, 10, 26, tzinfo=UTC), False),
+    ],
+)
+def test_visa_stops_by_code_and_codes_have_their_day(code: str, on: datetime, stopped: bool) -> None:
+    when = on
+    soft = classify("x", "y").model_copy(update={"network_code": code})
+    verdict = may_attempt((entry(when, decline=soft),), proposed(network=Network.VISA), when + timedelta(days=1))
+    assert isinstance(verdict, Refused) is stopped
+
+
+@pytest.mark.parametrize(("advice", "hours"), [("24", 1), ("25", 24), ("30", 240), ("02", 72)])
+def test_advice_to_wait_is_kept_until_a_later_attempt_says_otherwise(advice: str, hours: int) -> None:
+    told_to_wait = declined_with(day(0), "insufficient_funds", advice_code=advice)
+    assert refusal(may_attempt((told_to_wait,), proposed(), at(0.5))) == ("advised_wait", at(hours))
+    assert isinstance(may_attempt((told_to_wait,), proposed(), at(hours)), Allowed)
+    assert isinstance(may_attempt((told_to_wait, entry(at(0.2))), proposed(), at(0.5)), Allowed)
+
+
+def test_a_payment_the_bank_wants_confirmed_is_the_customers_to_make() -> None:
+    asked = entry(day(0), category=Category.AUTHENTICATION_REQUIRED)
+    assert refusal(may_attempt((asked,), proposed(), day(9))) == ("sca-needs-the-customer", None)
+    assert isinstance(may_attempt((asked,), proposed(**CUSTOMER), day(9)), Allowed)
+    confirmed = entry(day(1), outcome=Outcome.SUCCEEDED, **CUSTOMER)
+    assert isinstance(may_attempt((asked, confirmed), proposed(), day(9)), Allowed)
+
+
+def test_cards_issued_in_india_are_never_charged_by_themselves() -> None:
+    assert refusal(may_attempt((), proposed(region="IN"), day(0))) == ("india-no-automatic-retry", None)
+    assert isinstance(may_attempt((), proposed(region="IN", **CUSTOMER), day(0)), Allowed)
+
+
+ACH = {"network": Network.ACH, "claim": "c1"}
+
+
+def returned(when: datetime, code: str, claim: str = "c1", network: Network = Network.ACH) -> LedgerEntry:
+    decline = classify("x", "y", network=network).model_copy(update={"network_code": code})
+    return entry(when, decline=decline, claim=claim)
+
+
+@pytest.mark.parametrize("code", ["R01", "R09"])
+def test_nacha_lets_an_entry_be_presented_twice_again(code: str) -> None:
+    twice = (returned(day(0), code), returned(day(5), code))
+    assert isinstance(may_attempt(twice, proposed(**ACH), day(10)), Allowed)
+    thrice = (*twice, returned(day(10), code))
+    assert refusal(may_attempt(thrice, proposed(**ACH), day(20))) == ("nacha-2-representments", None)
+    another = proposed(network=Network.ACH, claim="c2")
+    assert isinstance(may_attempt(thrice, another, day(20)), Allowed)
+
+
+def test_nacha_forbids_other_codes_and_after_180_days() -> None:
+    assert refusal(may_attempt((returned(day(0), "R08"),), proposed(**ACH), day(5))) == ("nacha-only-r01-r09", None)
+    assert isinstance(may_attempt((returned(day(0), "R01"),), proposed(**ACH), day(180)), Allowed)
+    assert refusal(may_attempt((returned(day(0), "R01"),), proposed(**ACH), day(181))) == ("nacha-180-days", None)
+
+
+@pytest.mark.parametrize(
+    ("network", "good", "bad", "last_day"),
+    [
+        (Network.BACS, "ARUDD-0", "ARUDD-6", 30),
+        (Network.SEPA, "AM04", "MD07", None),
+        (Network.BECS_AU, "6", None, None),
+    ],
+)
+def test_direct_debits_have_rules_of_their_own(
+    network: Network, good: str, bad: str | None, last_day: int | None
+) -> None:
+    debit = proposed(network=network, claim="c1")
+    once = (returned(day(0), good, network=network),)
+    assert isinstance(may_attempt(once, debit, day(20)), Allowed)
+    if bad:
+        refused = may_attempt((returned(day(0), bad, network=network),), debit, day(5))
+        assert refusal(refused)[1] is None
+    if last_day:
+        assert refusal(may_attempt(once, debit, day(last_day + 1)))[0] == "bacs-30-days"
+    tries = tuple(returned(day(n), good, network=network) for n in range(4))
+    assert refusal(may_attempt(tries, debit, day(10)))[1] is None
+
+
+def test_what_one_rule_frees_another_may_still_hold() -> None:
+    """Ten in a day hold until tomorrow, fifteen in thirty days longer: the answer is when both allow it."""
+    tries = (*many(5, 24), *(entry(day(10) + timedelta(minutes=n)) for n in range(10)))
+    card = proposed(network=Network.MASTERCARD)
+    _, free_at = refusal(may_attempt(tries, card, day(10) + timedelta(hours=1)))
+    assert free_at == day(30)
+    assert isinstance(may_attempt(tries, card, free_at), Allowed)
+
+
+def test_a_row_that_says_too_little_is_refused() -> None:
+    row: dict[str, Any] = {"id": "x", "networks": ["visa"], "from": date(2020, 1, 1), "says": "s", "source": "s"}
+    for wrong in ({"kind": "limit"}, {"kind": "stop"}, {"kind": "never", "until": date(2019, 1, 1)}):
+        with pytest.raises(ValidationError, match="x: "):
+            NetworkRule.model_validate({**row, **wrong})
+
+
+def test_every_rule_stands_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "network-rules.md").read_text()
+    assert not [rule.id for rule in RULES if f"`{rule.id}`" not in text], "docs/network-rules.md misses these rules"
+
+
+ledgers = st.lists(
+    st.builds(
+        lambda hours, amount, initiator: entry(
+            at(hours), amount=Money(amount_minor=amount, currency="EUR"), initiator=initiator
+        ),
+        st.integers(0, 24 * 40),
+        st.sampled_from([100, 2900]),
+        st.sampled_from(Initiator),
+    ),
+    max_size=40,
+)
+
+
+@given(ledgers, st.sampled_from([Network.VISA, Network.MASTERCARD, Network.AMEX]), st.sampled_from(Initiator))
+def test_refused_until_it_is_free_and_allowed_from_then_on(
+    ledger: list[LedgerEntry], network: Network, initiator: Initiator
+) -> None:
+    attempt, now = proposed(network=network, initiator=initiator), day(41)
+    verdict = may_attempt(ledger, attempt, now)
+    assert verdict == may_attempt(ledger[::-1], attempt, now)
+    if isinstance(verdict, Refused):
+        assert verdict.free_at is not None
+        assert verdict.free_at > now
+        assert isinstance(may_attempt(ledger, attempt, verdict.free_at), Allowed)
+
+
+@given(st.sampled_from([Network.VISA, Network.MASTERCARD]), st.sampled_from(Initiator), st.integers(1, 60))
+def test_who_follows_the_verdicts_never_breaks_a_rule(network: Network, initiator: Initiator, minutes: int) -> None:
+    attempt, ledger, now = proposed(network=network, initiator=initiator), list[LedgerEntry](), day(0)
+    for _ in range(60):
+        verdict = may_attempt(ledger, attempt, now)
+        now = now if isinstance(verdict, Allowed) else (verdict.free_at or now)
+        ledger.append(entry(now, initiator=initiator))
+        now += timedelta(minutes=minutes)
+    times = [each.at for each in ledger]
+    most = max(sum(1 for other in times if moment - timedelta(days=30) < other <= moment) for moment in times)
+    assert most <= (15 if initiator is Initiator.MERCHANT else 20 if network is Network.VISA else 35)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from policies.declines import Category, Decline, classify
+from policies.declines import TREATMENTS, Category, Decline, classify
 from policies.document import PolicyDocument
 from policies.facts import (
     AccessChange,
@@ -24,7 +24,7 @@ from policies.facts import (
 from policies.keys import CaseRef, attempt_key
 from policies.load import load_policies
 from policies.money import Money
-from policies.network_rules import LedgerEntry
+from policies.network_rules import LedgerEntry, ProposedAttempt
 
 DOCUMENTS = Path(__file__).parents[2] / "policies" / "documents"
 SHIPPED = load_policies(
@@ -63,7 +63,9 @@ def day(n: float) -> datetime:
 def declined_as(category: Category) -> Decline:
     """As `classify` would say, also for categories that no code of the table leads to."""
     decline = classify("stripe", CODES.get(category, category.value))
-    return decline.model_copy(update={"category": category})
+    treatment = TREATMENTS[category]
+    said = {"retryable": treatment.retryable, "customer_action": treatment.customer_action}
+    return decline.model_copy(update={"category": category, "fraud_signal": treatment.fraud_signal, **said})
 
 
 def invoice(status: InvoiceStatus = InvoiceStatus.OPEN, last_decline: Decline | None = None) -> InvoiceNow:
@@ -132,10 +134,17 @@ def new_card(when: datetime, action_id: str = "act_1") -> NewCredential:
     return NewCredential(at=when, credential_id=NEW_CARD, action_id=action_id)
 
 
-def entry(when: datetime, outcome: Outcome | None = Outcome.DECLINED, category: Category | None = None) -> LedgerEntry:
-    return LedgerEntry(
-        key=f"k{when.timestamp()}", actor="gateway", at=when, amount=DUE, outcome=outcome, category=category
-    )
+def entry(
+    when: datetime, outcome: Outcome | None = Outcome.DECLINED, category: Category | None = None, **more: Any
+) -> LedgerEntry:
+    """An attempt by the gateway itself; `more` says what else the ledger knows of it."""
+    decline = declined_as(category) if category else None
+    known = {"key": f"k{when.timestamp()}", "actor": "gateway", "amount": DUE, "outcome": outcome, "decline": decline}
+    return LedgerEntry(at=when, **{**known, **more})
+
+
+def proposed(**more: Any) -> ProposedAttempt:
+    return ProposedAttempt(**{"credential_id": OLD_CARD, "amount": DUE, **more})
 
 
 def everything_told(policy: PolicyDocument, when: datetime) -> tuple[Message, ...]:

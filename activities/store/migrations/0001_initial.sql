@@ -87,6 +87,7 @@ create table attempts (
     case_id text,
     credential_id text not null,
     actor text not null,
+    initiator text not null check (initiator in ('merchant', 'customer')),
     amount_minor bigint not null,
     currency text not null,
     at timestamptz not null,

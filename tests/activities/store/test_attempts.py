@@ -10,7 +10,7 @@ from policies.declines import Category, Decline, classify
 from policies.facts import Outcome, SeenAttempt
 from policies.keys import CaseRef
 from policies.money import Money
-from policies.network_rules import ATTEMPTS_PER_WINDOW, WINDOW, Allowed, Refused
+from policies.network_rules import ATTEMPTS_PER_WINDOW, WINDOW, Allowed, ProposedAttempt, Refused
 
 CASE = CaseRef(source="stripe", account="default", invoice_id="in_1")
 CARD = "card_1"
@@ -24,7 +24,7 @@ FINAL = [Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.NOT_ACCEPTED]
 async def reserve(
     store: Store, key: str, at: datetime = NOW, card: str = CARD, case: CaseRef = CASE
 ) -> Allowed | Refused:
-    return await store.attempts.reserve(case, key, card, EUR, at)
+    return await store.attempts.reserve(case, key, ProposedAttempt(credential_id=card, amount=EUR), at)
 
 
 async def attempt(store: Store, key: str, at: datetime = NOW, decline: Decline = NO_FUNDS) -> None:

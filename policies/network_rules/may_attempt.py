@@ -1,0 +1,213 @@
+"""Whether one more attempt on a credential is allowed now, given every attempt by anybody (promise P4).
+
+Asked in this order: the credential's own hard stops, an attempt that is not settled, the wait that a refusal advised,
+then the dated rules of the network, and our own guard on automatic attempts. Of several that refuse, the one that
+frees it last decides.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from policies.declines import TREATMENTS, Category, Retryable
+from policies.facts import OPEN_OUTCOMES, Outcome
+from policies.instruments import Initiator
+from policies.network_rules.ledger import LedgerEntry, ProposedAttempt
+from policies.network_rules.rules import NetworkRule, rules_at
+from policies.network_rules.verdict import Allowed, Refused
+
+# Faults of the request or of the merchant's account: they forbid this try, and say nothing about the credential.
+NOT_THE_CREDENTIAL = frozenset({Category.MERCHANT_CONFIG, Category.DUPLICATE})
+HARD_STOPS = (
+    frozenset(c for c, treatment in TREATMENTS.items() if treatment.retryable is Retryable.NO) - NOT_THE_CREDENTIAL
+)
+
+WINDOW = timedelta(days=30)
+ATTEMPTS_PER_WINDOW = 15
+"""Our own guard for automatic attempts, safe under the rules before and after 2025-05-25; counts every attempt."""
+
+UNSETTLED_BLOCKS_FOR = timedelta(days=15)
+"""Longer than the last look-up of a slow payment; whatever is open after that counts, and no longer blocks."""
+SOONEST_LOOK, LATEST_LOOK = timedelta(minutes=15), timedelta(days=1)
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_NO_LIMIT = 1_000
+_ROUNDS_MAX = 50
+"""Freed by one rule, an attempt may meet the next; each round moves the time past at least one aged attempt."""
+
+
+def may_attempt(
+    ledger: Sequence[LedgerEntry], proposed: ProposedAttempt, at: datetime, guard: int = ATTEMPTS_PER_WINDOW
+) -> Allowed | Refused:
+    """`ledger` holds the attempts on one credential in any order; entries that never reached a network do not count.
+    `guard`: automatic attempts in 30 days at most. When refused, `free_at` is a time at which it is allowed, should
+    nothing happen until then."""
+    counted = [entry for entry in ledger if entry.outcome is not Outcome.NOT_ACCEPTED]
+    verdict = _verdict(counted, proposed, at, guard)
+    if isinstance(verdict, Allowed) or verdict.free_at is None or verdict.rule_id == "unsettled":
+        return verdict
+    free_at = verdict.free_at
+    for _ in range(_ROUNDS_MAX):
+        later = _verdict(counted, proposed, free_at, guard)
+        if isinstance(later, Allowed):
+            break
+        if later.free_at is None:
+            return later
+        free_at = later.free_at
+    return verdict.model_copy(update={"free_at": free_at})
+
+
+def _verdict(counted: list[LedgerEntry], proposed: ProposedAttempt, at: datetime, guard: int) -> Allowed | Refused:
+    stopped = _hard_stop(counted) or _unsettled(counted, at)
+    if stopped:
+        return stopped
+    refusals, budget = [], _NO_LIMIT
+    for verdict in _rulings(counted, proposed, at, guard):
+        if isinstance(verdict, Refused):
+            refusals.append(verdict)
+        else:
+            budget = min(budget, verdict)
+    if refusals:
+        return max(refusals, key=_free_at)
+    return Allowed(budget=budget)
+
+
+def _free_at(refusal: Refused) -> datetime:
+    return refusal.free_at or _NEVER
+
+
+def _rulings(
+    counted: list[LedgerEntry], proposed: ProposedAttempt, at: datetime, guard: int
+) -> Iterator[Refused | int]:
+    """What is left by each rule, or its refusal."""
+    advised = _advised_wait(counted, at)
+    if advised:
+        yield advised
+    if proposed.initiator is Initiator.MERCHANT:
+        says = f"{guard} attempts on one credential in {WINDOW.days} days"
+        yield _left(counted, at, guard, WINDOW, says, "guard")
+    for rule in rules_at(proposed.network, proposed.region, proposed.initiator, at):
+        yield from _ruling(rule, counted, proposed, at)
+
+
+def _ruling(
+    rule: NetworkRule, counted: list[LedgerEntry], proposed: ProposedAttempt, at: datetime
+) -> Iterator[Refused | int]:
+    match rule.kind:
+        case "limit":
+            matching = _counted_by(rule, counted, proposed)
+            left = _left(matching, at, rule.count, rule.window, rule.says, rule.id)
+            yield left.model_copy(update={"free_at": None}) if rule.final and isinstance(left, Refused) else left
+        case "stop":
+            yield from _stopped(rule, counted, at)
+        case "only":
+            last = _last(counted, proposed.claim)
+            code = last.decline.network_code if last and last.decline else None
+            if code and code.strip().upper() not in rule.network_codes:
+                yield _refused(rule, None)
+        case "deadline":
+            first = min((entry.at for entry in counted if entry.claim == proposed.claim), default=None)
+            if first and at > first + rule.window:
+                yield _refused(rule, None)
+        case "never":
+            if proposed.initiator is Initiator.MERCHANT:
+                yield _refused(rule, None)
+
+
+def _refused(rule: NetworkRule, free_at: datetime | None) -> Refused:
+    return Refused(rule=rule.says, rule_id=rule.id, free_at=free_at)
+
+
+# --- the credential's own history ------------------------------------------------------------------------------------
+
+
+def _hard_stop(counted: list[LedgerEntry]) -> Refused | None:
+    for entry in counted:
+        decline = entry.decline
+        if decline and decline.retryable is Retryable.NO and decline.category not in NOT_THE_CREDENTIAL:
+            return Refused(rule=f"hard stop: {decline.category.value} on {entry.at:%Y-%m-%d}", rule_id="hard_stop")
+    return None
+
+
+def _unsettled(counted: list[LedgerEntry], at: datetime) -> Refused | None:
+    waiting = [
+        at - entry.at
+        for entry in counted
+        if (entry.outcome is None or entry.outcome in OPEN_OUTCOMES) and at - entry.at < UNSETTLED_BLOCKS_FOR
+    ]
+    if not waiting:
+        return None
+    # The longer it takes, the rarer the next look: an hour-old entry is looked at again in an hour.
+    pause = min(max(min(waiting), SOONEST_LOOK), LATEST_LOOK)
+    return Refused(rule="an earlier attempt is not settled yet", rule_id="unsettled", free_at=at + pause)
+
+
+def _advised_wait(counted: list[LedgerEntry], at: datetime) -> Refused | None:
+    """The network's advice, or the gateway, said how long a retry is of no use."""
+    last = _last(counted)
+    if last is None or last.decline is None or last.decline.earliest_retry is None:
+        return None
+    free_at = last.at + last.decline.earliest_retry
+    if at >= free_at:
+        return None
+    return Refused(rule=f"{last.decline.decided_by} advises to wait", rule_id="advised_wait", free_at=free_at)
+
+
+def _last(counted: list[LedgerEntry], claim: str | None = None) -> LedgerEntry | None:
+    """The latest attempt; what it was answered is what stands now."""
+    return max((entry for entry in counted if claim is None or entry.claim == claim), key=_at, default=None)
+
+
+def _at(entry: LedgerEntry) -> datetime:
+    return entry.at
+
+
+# --- counting --------------------------------------------------------------------------------------------------------
+
+
+def _left(
+    counted: list[LedgerEntry], at: datetime, count: int, window: timedelta, says: str, rule_id: str
+) -> Refused | int:
+    since = at - window
+    recent = [entry.at for entry in counted if since < entry.at <= at]
+    if len(recent) < count:
+        return count - len(recent)
+    oldest_that_must_age = sorted(recent)[len(recent) - count]
+    return Refused(rule=says, rule_id=rule_id, free_at=oldest_that_must_age + window)
+
+
+def _counted_by(rule: NetworkRule, counted: list[LedgerEntry], proposed: ProposedAttempt) -> list[LedgerEntry]:
+    """The entries that count for this attempt; where a success starts the count anew, those after the last one."""
+    matching = [
+        entry
+        for entry in counted
+        if ("amount" not in rule.per or entry.amount == proposed.amount)
+        and ("acceptor" not in rule.per or entry.acceptor == proposed.acceptor)
+        and ("initiator" not in rule.per or entry.initiator is proposed.initiator)
+        and ("claim" not in rule.per or entry.claim == proposed.claim)
+    ]
+    if not rule.consecutive:
+        return matching
+    successes = [entry.at for entry in matching if entry.outcome is Outcome.SUCCEEDED]
+    return [entry for entry in matching if entry.at > max(successes)] if successes else matching
+
+
+def _stopped(rule: NetworkRule, counted: list[LedgerEntry], at: datetime) -> Iterator[Refused]:
+    last = _last(counted)
+    looked_at = ([last] if last else []) if rule.last_only else counted
+    for entry in looked_at:
+        if entry.decline and _is_about(rule, entry):
+            if not rule.days:
+                yield _refused(rule, None)
+            elif at < entry.at + rule.window:
+                yield _refused(rule, entry.at + rule.window)
+
+
+def _is_about(rule: NetworkRule, entry: LedgerEntry) -> bool:
+    decline = entry.decline
+    if decline is None:
+        return False
+    return (
+        (decline.network_code or "").strip().upper() in rule.network_codes
+        or (decline.advice_code or "").strip() in rule.advice_codes
+        or decline.category in rule.categories
+    )
