@@ -56,6 +56,12 @@ def task_key(case: CaseRef, ordinal: int) -> str:
     return _key("task", case, ordinal)
 
 
+def migration_key(case: CaseRef, ordinal: int, sha256: str) -> str:
+    """`ordinal`: how many times the case was moved before, so that it can be moved back and forth; `sha256` is that of
+    the policy it is given."""
+    return _key(f"policy {sha256}", case, ordinal)
+
+
 def _key(purpose: str, case: CaseRef, ordinal: int) -> str:
     text = f"{purpose}\n{case.case_id}\n{case.reopen}\n{ordinal}"
     return f"{purpose[:3]}_{hashlib.sha256(text.encode()).hexdigest()[:40]}"

@@ -1,11 +1,13 @@
 """What outlives a case's history: who it was about, how it ended, its timeline, and what a person must look at."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 from activities.contracts import CloseRequest, Opened
 from activities.store.database import Pool, queries
 from policies.base import Record, UtcTime
+from policies.document import PolicySnapshot
 from policies.events import CloseOutcome
 from policies.facts import InvoiceStatus
 from policies.keys import CaseRef
@@ -36,6 +38,40 @@ class CaseRow(Record):
     timeline: list[dict[str, Any]] | None = None
 
 
+class RunningCase(Record):
+    case_id: str
+    reopen: int
+    segment: str
+    policy: str
+
+    @property
+    def ref(self) -> CaseRef:
+        return CaseRef.from_case_id(self.case_id).model_copy(update={"reopen": self.reopen})
+
+
+class Selection(Record):
+    """Which running cases: those that have not the policy with this hash yet, and fit what else is given. `name` and
+    `edition` are those of the policy they have."""
+
+    without_sha256: str
+    name: str | None = None
+    edition: str | None = None
+    segment: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, str | None]:
+        # Rows keep the edition in words: "policy self_serve@1".
+        name, edition = (f"policy {text}" if text else None for text in (self.name, self.edition))
+        return {"name": name, "edition": edition, "segment": self.segment, "sha256": self.without_sha256}
+
+
+class Counted(Record):
+    """Running cases that fit a selection, and those that would if they had not the policy already."""
+
+    without: int
+    with_it: int
+
+
 class RememberedInvoice(Record):
     status: InvoiceStatus
     happened_at: UtcTime
@@ -48,6 +84,9 @@ class Task(Record):
     assignee: str
     summary: str
     created_at: UtcTime
+
+
+PAGE = 500
 
 
 class Cases:
@@ -101,6 +140,36 @@ class Cases:
         async with self._pool.acquire() as connection:
             rows = self._queries.newest(connection, count=count)
             return [CaseRow.model_validate(dict(row)) async for row in rows]
+
+    async def running(self, selection: Selection, limit: int | None = None) -> AsyncIterator[RunningCase]:
+        """In the order of their ids, page by page: no connection is held while the caller works on one."""
+        after, left = "", limit
+        while left is None or left > 0:
+            wanted = PAGE if left is None else min(PAGE, left)
+            async with self._pool.acquire() as connection:
+                rows = self._queries.running(connection, **selection.parameters, after=after, count=wanted)
+                page = [RunningCase.model_validate(dict(row)) async for row in rows]
+            for row in page:
+                yield row
+            if len(page) < wanted:
+                return
+            after, left = page[-1].case_id, None if left is None else left - wanted
+
+    async def how_many_run(self, selection: Selection) -> Counted:
+        async with self._pool.acquire() as connection:
+            row = await self._queries.how_many_run(connection, **selection.parameters)
+        return Counted.model_validate(dict(row))
+
+    async def migrated(self, case: CaseRef, policy: PolicySnapshot) -> None:
+        """The row says which policy the case has now. Saying it twice is saying it once."""
+        async with self._pool.acquire() as connection:
+            await self._queries.migrated(
+                connection,
+                case_id=case.case_id,
+                reopen=case.reopen,
+                policy=policy.document.edition,
+                policy_sha256=policy.sha256,
+            )
 
     async def open_invoices_of_subscription(self, source: str, account: str, subscription_id: str) -> list[str]:
         async with self._pool.acquire() as connection:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from policies.keys import CaseRef, access_key, attempt_key, message_key, task_key
+from policies.keys import CaseRef, access_key, attempt_key, message_key, migration_key, task_key
 
 CASE = CaseRef(source="stripe", account="acct_1", invoice_id="in_1")
 KEYS: list[Callable[[CaseRef, int], str]] = [
@@ -15,6 +15,8 @@ KEYS: list[Callable[[CaseRef, int], str]] = [
     lambda case, ordinal: access_key(case, ordinal, "limited"),
     lambda case, ordinal: access_key(case, ordinal, "suspended"),
     task_key,
+    lambda case, ordinal: migration_key(case, ordinal, "a" * 64),
+    lambda case, ordinal: migration_key(case, ordinal, "b" * 64),
 ]
 cases = st.builds(
     CaseRef,

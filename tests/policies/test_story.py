@@ -17,6 +17,7 @@ from policies.facts import (
     Outcome,
     Refusal,
 )
+from policies.policy_change import PolicyChange
 from policies.steps import (
     AnyStep,
     Charge,
@@ -74,6 +75,17 @@ EVERYTHING = case(
     endings=(Ending(at=day(20), happened_at=day(20), status=InvoiceStatus.VOID),),
     close_asked=CloseAsked(at=day(21), outcome=CloseOutcome.CANCELLED, actor="Jo", reason="goodwill"),
     payments=(paid(day(22)),),
+    policy_changes=(
+        PolicyChange(
+            at=day(23),
+            actor="Jo",
+            reason="fewer letters",
+            from_edition="policy self_serve@1",
+            to_edition="policy self_serve@2",
+            from_sha256="a" * 64,
+            to_sha256="b" * 64,
+        ),
+    ),
 )
 
 
@@ -103,6 +115,7 @@ def test_every_fact_is_one_line_in_the_order_of_time() -> None:
         (20, "invoice void at its source"),
         (21, "Jo asked to close: cancelled"),
         (22, "paid 29.00 EUR"),
+        (23, "moved from policy self_serve@1 to policy self_serve@2 by Jo"),
     ]
 
 

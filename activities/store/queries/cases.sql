@@ -17,6 +17,25 @@ select * from cases where case_id = :case_id order by reopen desc limit 1;
 -- name: newest(count)
 select * from cases order by opened_at desc limit :count;
 
+-- name: running(name, edition, segment, sha256, after, count)
+select case_id, reopen, segment, policy from cases
+where outcome is null and policy_sha256 <> :sha256 and case_id > :after
+    and (cast(:name as text) is null or split_part(policy, '@', 1) = :name)
+    and (cast(:edition as text) is null or policy = :edition)
+    and (cast(:segment as text) is null or segment = :segment)
+order by case_id limit :count;
+
+-- name: how_many_run(name, edition, segment, sha256)^
+select count(*) filter (where policy_sha256 <> :sha256) as without, count(*) filter (where policy_sha256 = :sha256) as with_it
+from cases
+where outcome is null
+    and (cast(:name as text) is null or split_part(policy, '@', 1) = :name)
+    and (cast(:edition as text) is null or policy = :edition)
+    and (cast(:segment as text) is null or segment = :segment);
+
+-- name: migrated(case_id, reopen, policy, policy_sha256)!
+update cases set policy = :policy, policy_sha256 = :policy_sha256 where case_id = :case_id and reopen = :reopen;
+
 -- name: open_invoices_of_subscription(source, account, subscription_id)
 select invoice_id from cases
 where source = :source and account = :account and subscription_id = :subscription_id and outcome is null;
