@@ -1,42 +1,77 @@
 """When the next attempt to collect is due, on which credential, and why; None when none will be made.
 
 A credential the customer just gave goes first and uses no rung. Rungs used and attempts made are different numbers.
+What the policy has due is moved by calendars, then by the networks' rules; where adaptive timing chooses among times
+stands in `timing/`, what the networks forbid in `network_rules/`.
 """
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from policies.declines import Retryable
-from policies.document import PolicyDocument
 from policies.facts import CaseFacts
-from policies.network_rules import LedgerEntry, ProposedAttempt, Refused, may_attempt
+from policies.network_rules import ProposedAttempt, Refused, may_attempt
+from policies.risk import RiskLevel
+from policies.situation import Situation
 from policies.steps import Charge
 
 
-def next_charge(
-    policy: PolicyDocument,
-    facts: CaseFacts,
-    ledger: tuple[LedgerEntry, ...],
-    now: datetime,
-    started: datetime,
-) -> Charge | None:
-    if facts.attempts_made >= policy.retries.maximum:
-        return None
-    new = facts.untried_credential()
-    if new and not any(flag.at >= new.at for flag in facts.fraud_flags):
-        because = "the customer gave a new way to pay, so it is tried at once"
-        waits = (r.free_at for r in facts.refusals if r.free_at and r.credential_id == new.credential_id)
+class NextCharge(NamedTuple):
+    """`due`: when the policy asked for it, before calendars moved it; None when a network's rule moved it, for then it
+    is no allowed retry that service would have to wait for."""
+
+    at: datetime
+    due: datetime | None
+    because: str
+    credential_id: str
+    rung: str | None = None
+    action_id: str | None = None
+    rejected: tuple[str, ...] = ()
+    edition: str | None = None
+
+    def as_step(self, facts: CaseFacts, at: datetime) -> Charge:
         return Charge(
-            at=max([new.at, *waits]),
-            credential_id=new.credential_id,
+            at=at,
+            credential_id=self.credential_id,
             amount=facts.due,
-            action_id=new.action_id,
-            because=because,
+            rung=self.rung,
+            action_id=self.action_id,
+            because=self.because,
         )
-    rung = _next_rung(policy, facts, now, started)
+
+
+class _Rung(NamedTuple):
+    name: str
+    at: datetime
+    due: datetime
+    because: str
+    rejected: tuple[str, ...] = ()
+    edition: str | None = None
+
+
+def next_charge(here: Situation) -> NextCharge | None:
+    if here.facts.attempts_made >= here.policy.retries.maximum:
+        return None
+    return _new_credential(here.facts) or _retry(here)
+
+
+def _new_credential(facts: CaseFacts) -> NextCharge | None:
+    new = facts.untried_credential()
+    if new is None or any(flag.at >= new.at for flag in facts.fraud_flags):
+        return None
+    waits = [r.free_at for r in facts.refusals if r.free_at and r.credential_id == new.credential_id]
+    at = max([new.at, *waits])
+    because = "the customer gave a new way to pay, so it is tried at once"
+    return NextCharge(at, at, because, new.credential_id, action_id=new.action_id)
+
+
+def _retry(here: Situation) -> NextCharge | None:
+    if not _may_retry(here):
+        return None
+    rung = _next_rung(here, here.now)
     if rung is None:
         return None
-    name, at, because = rung
-    instrument = facts.instrument
+    facts, instrument = here.facts, here.facts.instrument
     proposed = ProposedAttempt(
         credential_id=facts.credential_id,
         amount=facts.due,
@@ -45,58 +80,78 @@ def next_charge(
         acceptor=facts.case.acceptor,
         claim=facts.case.case_id,
     )
-    verdict = may_attempt(ledger, proposed, max(at, now))
+    verdict = may_attempt(here.around.ledger, proposed, max(rung.at, here.now))
+    due: datetime | None = rung.due
     if isinstance(verdict, Refused):
         if verdict.free_at is None:
             return None
-        at, because = (
-            max(at, verdict.free_at),
-            f"{verdict.rule}; free again {verdict.free_at:%Y-%m-%d %H:%M}",
-        )
-    return Charge(
-        at=at,
-        credential_id=facts.credential_id,
-        amount=facts.due,
-        rung=name,
-        because=because,
+        later = _next_rung(here, verdict.free_at)
+        if later is None:
+            return None
+        because = f"{verdict.rule}; free again {verdict.free_at:%Y-%m-%d %H:%M}"
+        rung, due = later._replace(at=max(later.at, verdict.free_at), because=because), None
+    return NextCharge(
+        rung.at, due, rung.because, facts.credential_id, rung.name, rejected=rung.rejected, edition=rung.edition
     )
 
 
-def _next_rung(
-    policy: PolicyDocument, facts: CaseFacts, now: datetime, started: datetime
-) -> tuple[str, datetime, str] | None:
-    """Name, time and reason of the next rung. Of rungs that were missed only the last is made up for, and what lies
-    before a rung that was used is past."""
-    treatment = facts.treatment
-    if treatment is None or treatment.retryable is not Retryable.YES or facts.fraud_flags:
-        return None
+def _may_retry(here: Situation) -> bool:
+    """Only where time may heal the decline, and nobody suspects fraud."""
+    decline, treatment, facts = here.decline, here.treatment, here.facts
+    if decline is None or treatment is None or decline.retryable is not Retryable.YES:
+        return False
+    if facts.fraud_flags or facts.risk.level is RiskLevel.SUSPICIOUS:
+        return False
     if treatment.tries is not None and facts.attempts_made >= treatment.tries:
+        return False
+    return not any(r.free_at is None and r.credential_id == facts.credential_id for r in facts.refusals)
+
+
+def _next_rung(here: Situation, now: datetime) -> _Rung | None:
+    """Of rungs that were missed only the last is made up for, and what lies before a rung that was used is past."""
+    rungs = _open_rungs(here)
+    if not rungs:
         return None
-    if any(r.free_at is None and r.credential_id == facts.credential_id for r in facts.refusals):
-        return None
-    rungs = _rungs(policy)
-    past = max((after for name, after in rungs if name in facts.rungs_used), default=None)
-    open_rungs = [
-        (name, started + after)
-        for name, after in rungs
-        if (past is None or after > past) and (treatment.technical or name.startswith("ladder-"))
+    missed = [rung for rung in rungs if rung[1] <= now]
+    name, due = missed[-1] if missed else rungs[0]
+    facts, retries = here.facts, here.policy.retries
+    waits = [due, _useful_from(here)]
+    waits += [r.free_at for r in facts.refusals if r.free_at and r.rung == name]
+    if name.startswith("immediate-"):
+        at = max(waits)
+    else:
+        if facts.attempts:
+            waits.append(facts.attempts[-1].at + retries.gap)
+        at = _on_an_allowed_day(here, max(*waits, now) if missed else max(waits))
+    because = f"{here.category.value} may heal with time: {name.replace('-', ' rung ')} of {here.policy.name}"
+    return _Rung(name, at, due, because)
+
+
+def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
+    """Immediate rungs are for technical declines only: where waiting minutes can help at all."""
+    used, retries, treatment = here.facts.rungs_used, here.policy.retries, here.treatment
+    rungs = [(f"ladder-{n}", after) for n, after in enumerate(retries.ladder, start=1)]
+    immediate = [(f"immediate-{n}", after) for n, after in enumerate(retries.immediate, start=1)]
+    everything = sorted(immediate + rungs, key=_after)
+    past = max([after for name, after in everything if name in used], default=None)
+    technical = treatment is not None and treatment.technical
+    return [
+        (name, here.started + after)
+        for name, after in everything
+        if (past is None or after > past) and (technical or name.startswith("ladder-"))
     ]
-    if not open_rungs:
-        return None
-    missed = [rung for rung in open_rungs if rung[1] <= now]
-    name, at = missed[-1] if missed else open_rungs[0]
-    if name.startswith("ladder-") and facts.attempts:
-        at = max(at, facts.attempts[-1].at + policy.retries.gap)
-    at = max([at, *(r.free_at for r in facts.refusals if r.free_at and r.rung == name)])
-    decline = facts.decline.category.value if facts.decline else "unknown"
-    return (
-        name,
-        at,
-        f"{decline} may heal with time: {name.replace('-', ' rung ')} of {policy.name}",
-    )
 
 
-def _rungs(policy: PolicyDocument) -> list[tuple[str, timedelta]]:
-    rungs = [(f"immediate-{n}", after) for n, after in enumerate(policy.retries.immediate, start=1)]
-    rungs += [(f"ladder-{n}", after) for n, after in enumerate(policy.retries.ladder, start=1)]
-    return sorted(rungs, key=lambda rung: rung[1])
+def _after(rung: tuple[str, timedelta]) -> timedelta:
+    return rung[1]
+
+
+def _useful_from(here: Situation) -> datetime:
+    """Code or advice may say how long a retry is of no use."""
+    if here.refusal and here.refusal[1].earliest_retry:
+        return here.refusal[0] + here.refusal[1].earliest_retry
+    return here.started
+
+
+def _on_an_allowed_day(here: Situation, moment: datetime) -> datetime:
+    return moment

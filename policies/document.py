@@ -9,7 +9,7 @@ import json
 import re
 from datetime import time, timedelta
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -231,7 +231,9 @@ class LimitAccess(_Part):
 
     @model_validator(mode="after")
     def _has_a_trigger(self, info: ValidationInfo) -> Self:
-        return _some_trigger(self, info)
+        if _is_at_the_door(info):
+            _needs_a_trigger(self.after, self.failures)
+        return self
 
 
 class SuspendAccess(_Part):
@@ -242,16 +244,14 @@ class SuspendAccess(_Part):
 
     @model_validator(mode="after")
     def _has_a_trigger(self, info: ValidationInfo) -> Self:
-        return _some_trigger(self, info)
+        if _is_at_the_door(info):
+            _needs_a_trigger(self.after, self.failures)
+        return self
 
 
-_Loss = TypeVar("_Loss", LimitAccess, SuspendAccess)
-
-
-def _some_trigger(loss: _Loss, info: ValidationInfo) -> _Loss:
-    if _is_at_the_door(info) and loss.after is None and loss.failures is None:
+def _needs_a_trigger(after: timedelta | None, failures: int | None) -> None:
+    if after is None and failures is None:
         raise ValueError("give after, failures or both, so that it is clear when it happens")
-    return loss
 
 
 class Chronic(_Part):

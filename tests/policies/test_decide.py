@@ -1,15 +1,15 @@
 """The rule as tables: the story so far and the day, then the step. Tie rules are test names."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from policies import record
-from policies.decide import PENDING_LOOKED_UP_AFTER, UNKNOWN_LOOKED_UP_AFTER, next_step
+from policies.decide import next_step
 from policies.declines import TREATMENTS, Category, Retryable
 from policies.document import EscalateTo, PolicyDocument, ScheduledMessage
+from policies.endings import PENDING_LOOKED_UP_AFTER, UNKNOWN_LOOKED_UP_AFTER
 from policies.events import CloseOutcome
 from policies.facts import (
     AccessLevel,
@@ -43,7 +43,6 @@ from tests.policies.timeline import (
     ENTERPRISE,
     NEW_CARD,
     OLD_CARD,
-    PREMIUM,
     SELF_SERVE,
     START,
     access,
@@ -495,6 +494,8 @@ def test_every_step_says_why_and_on_what_it_rests() -> None:
         "attempts": "1",
         "rungs_used": "ladder-1",
         "access": "full",
+        "risk": "one_off",
+        "due": "29.00 EUR",
         "ledger_30d": "0",
         "zone": "UTC",
     }
@@ -609,101 +610,6 @@ def test_service_is_limited_then_suspended_then_the_case_closes() -> None:
     assert isinstance(close, Close)
     assert (close.at, close.outcome) == (day(30), CloseOutcome.WRITTEN_OFF)
     assert close.because == "nothing was recovered within 30 days"
-
-
-# --- every field of a policy changes a decision ----------------------------------------------------------------------
-
-HALF_DAY = timedelta(hours=12)
-UNOFFERED = case(Category.EXPIRED_CARD, messages=QUIET[:-1])
-
-
-def first(policy: PolicyDocument, part: str, **fields: Any) -> PolicyDocument:
-    one, *others = getattr(policy, part)
-    return policy.model_copy(update={part: (one.model_copy(update=fields), *others)})
-
-
-FIELDS: list[tuple[str, PolicyDocument, CaseFacts, datetime]] = [
-    ("retries.immediate", changed(SELF_SERVE, "retries", immediate=()), case(Category.GATEWAY_ERROR), at(0)),
-    ("retries.ladder", changed(SELF_SERVE, "retries", ladder=(HALF_DAY,)), case(messages=QUIET), at(0)),
-    (
-        "retries.gap",
-        changed(SELF_SERVE, "retries", gap=timedelta(days=2)),
-        case(messages=QUIET, attempts=ladder(1, 4.5)),
-        day(4.5),
-    ),
-    ("retries.maximum", changed(SELF_SERVE, "retries", maximum=1), case(messages=QUIET, attempts=ladder(1)), day(1)),
-    ("contact.opens", changed(SELF_SERVE, "contact", opens=time(11)), case(), at(0)),
-    ("contact.closes", changed(SELF_SERVE, "contact", closes=time(9)), case(), at(0)),
-    (
-        "contact.gap",
-        changed(SELF_SERVE, "contact", gap=timedelta(hours=1)),
-        case(Category.EXPIRED_CARD, messages=(told("first_notice", day(4)),)),
-        day(4),
-    ),
-    (
-        "contact.silent_window",
-        changed(SELF_SERVE, "contact", silent_window={Category.INSUFFICIENT_FUNDS: HALF_DAY}),
-        case(),
-        at(0),
-    ),
-    ("messages", SELF_SERVE.model_copy(update={"messages": ()}), case(), at(0)),
-    ("messages.name", first(SELF_SERVE, "messages", name="hello"), case(), at(0)),
-    ("messages.after", first(SELF_SERVE, "messages", after=HALF_DAY), case(), at(0)),
-    ("messages.template", first(SELF_SERVE, "messages", template="reminder"), case(), at(0)),
-    ("messages.channels", first(SELF_SERVE, "messages", channels=("sms",)), case(), at(0)),
-    ("offers", SELF_SERVE.model_copy(update={"offers": ()}), UNOFFERED, day(6)),
-    ("offers.after", first(SELF_SERVE, "offers", after=HALF_DAY), UNOFFERED, day(0)),
-    ("offers.offers", first(SELF_SERVE, "offers", offers=("bank_transfer",)), UNOFFERED, day(6)),
-    ("offers.channels", first(SELF_SERVE, "offers", channels=("in_app",)), UNOFFERED, day(6)),
-    (
-        "access_channels",
-        SELF_SERVE.model_copy(update={"access_channels": ("sms",)}),
-        case(messages=QUIET, access_changes=(LIMITED,), attempts=ladder(1, 3, 6)),
-        day(8),
-    ),
-    ("limit", SELF_SERVE.model_copy(update={"limit": None}), case(Category.EXPIRED_CARD, messages=QUIET), day(0)),
-    ("limit.after", changed(SELF_SERVE, "limit", after=HALF_DAY), case(messages=QUIET), day(0)),
-    ("limit.takes", changed(SELF_SERVE, "limit", takes=("x",)), case(Category.EXPIRED_CARD, messages=QUIET), day(0)),
-    ("suspend", SELF_SERVE.model_copy(update={"suspend": None}), case(messages=QUIET), day(12)),
-    ("suspend.after", changed(SELF_SERVE, "suspend", after=HALF_DAY), case(messages=QUIET), day(0)),
-    (
-        "reinstatement.conditions",
-        changed(SELF_SERVE, "reinstatement", conditions=("Call us.",)),
-        case(messages=QUIET, access_changes=(SUSPENDED,), attempts=ladder(1, 3, 6, 9, 13)),
-        day(14),
-    ),
-    ("escalate", SELF_SERVE.model_copy(update={"escalate": PREMIUM.escalate}), case(messages=QUIET), day(0)),
-    ("escalate.after", changed(PREMIUM, "escalate", after=HALF_DAY), case(messages=QUIET), day(0)),
-    ("escalate.to", changed(PREMIUM, "escalate", to="ops"), case(Category.EXPIRED_CARD, messages=QUIET), day(13)),
-    ("close.after", changed(SELF_SERVE, "close", after=timedelta(days=20)), case(messages=QUIET), day(0)),
-    (
-        "close.outcome",
-        changed(SELF_SERVE, "close", outcome=CloseOutcome.CANCELLED),
-        case(Category.DUPLICATE, messages=QUIET),
-        day(0),
-    ),
-    ("name", SELF_SERVE.model_copy(update={"name": "other"}), case(), day(0)),
-    ("version", SELF_SERVE.model_copy(update={"version": 2}), case(), day(0)),
-]
-
-
-@pytest.mark.parametrize(("field", "policy", "facts", "now"), FIELDS, ids=[row[0] for row in FIELDS])
-def test_this_field_of_a_policy_changes_a_decision(
-    field: str, policy: PolicyDocument, facts: CaseFacts, now: datetime
-) -> None:
-    shipped = PREMIUM if policy.name == "premium" else SELF_SERVE
-    assert step_of(facts, now, policy) != step_of(facts, now, shipped), f"{field} is dead: nothing reads it"
-
-
-def test_every_field_of_a_policy_is_in_the_table_above() -> None:
-    """`applies_when` changes which policy is chosen; see test_choose.py."""
-    fields = set()
-    for name in set(PolicyDocument.model_fields) - {"applies_when"}:
-        part = getattr(PREMIUM, name)
-        part = part[0] if isinstance(part, tuple) else part
-        inner = type(part).model_fields if isinstance(part, BaseModel) else ()
-        fields |= {f"{name}.{field}" for field in inner} or {name}
-    assert fields <= {row[0] for row in FIELDS}
 
 
 def test_after_an_outage_nobody_loses_service_before_the_warning_that_should_have_come_first() -> None:

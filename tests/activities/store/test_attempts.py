@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.store.store import Store
-from policies.declines import Category, Decline, classify
+from policies.declines import Decline, classify
 from policies.facts import Outcome, SeenAttempt
 from policies.keys import CaseRef
 from policies.money import Money
@@ -156,7 +156,7 @@ async def test_what_others_tried_counts_once_however_often_it_is_seen(store: Sto
     seen = SeenAttempt(key="ch_theirs", credential_id=CARD, amount=EUR, at=NOW, decline=NO_FUNDS)
     await asyncio.gather(*(store.attempts.record_seen(CASE, seen) for _ in range(8)))
     (entry,) = await store.attempts.of_credential(CASE, CARD, NOW)
-    assert (entry.actor, entry.outcome, entry.category) == ("gateway", Outcome.DECLINED, Category.INSUFFICIENT_FUNDS)
+    assert (entry.actor, entry.outcome, entry.decline) == ("gateway", Outcome.DECLINED, NO_FUNDS)
     verdict = await reserve(store, "att_1")
     assert isinstance(verdict, Allowed)
     assert verdict.budget == ATTEMPTS_PER_WINDOW - 1

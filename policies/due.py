@@ -1,0 +1,29 @@
+"""What may come next, before one is chosen: when, what, and how to make the step. Only the chosen one is made."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from policies.steps import AnyStep
+
+
+class Due(NamedTuple):
+    """`make` takes the moment at which the step is carried out: `at`, or now when that is past."""
+
+    at: datetime
+    kind: str
+    make: Callable[[datetime], AnyStep]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at.isoformat(' ', 'minutes')[:16]}"
+
+
+def after_the_failure(span: timedelta) -> str:
+    return f"{in_days(span)} after the failure" if span else "as soon as the payment has failed"
+
+
+def in_days(span: timedelta) -> str:
+    hours = int(span.total_seconds()) // 3600
+    if hours % 24 == 0:
+        return f"{hours // 24} days" if hours != 24 else "1 day"
+    return f"{hours} hours"

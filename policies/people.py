@@ -1,0 +1,31 @@
+"""When a person is brought in: by policy once, and whenever fraud is suspected."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from policies.due import Due, after_the_failure
+from policies.risk import RiskLevel
+from policies.situation import Situation
+from policies.steps import AnyStep, Escalate
+from policies.words import words_for
+
+
+def people_asked(here: Situation) -> Iterator[Due]:
+    facts, policy = here.facts, here.policy
+    if policy.escalate and not facts.escalations:
+        because = f"the policy brings in a person {after_the_failure(policy.escalate.after)}"
+        yield _hand_over(here, here.started + policy.escalate.after, policy.escalate.to, because)
+    flag = facts.fraud_flags[-1] if facts.fraud_flags else None
+    if flag and not any(escalation.at >= flag.at for escalation in facts.escalations):
+        yield _hand_over(here, flag.at, "ops", f"the fraud check is suspicious: {', '.join(flag.signals)}")
+    if facts.risk.level is RiskLevel.SUSPICIOUS:
+        because = f"suspicious, so nothing is retried by itself: {'; '.join(r.because for r in facts.risk.reasons)}"
+        if not any(escalation.because == because for escalation in facts.escalations):
+            yield _hand_over(here, facts.opened_at, "ops", because)
+
+
+def _hand_over(here: Situation, at: datetime, to: str, because: str) -> Due:
+    def make(moment: datetime) -> AnyStep:
+        return Escalate(at=moment, to=to, because=because, words=words_for(here, because=because))
+
+    return Due(at, "escalate", make)

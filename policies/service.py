@@ -1,0 +1,69 @@
+"""When service is limited or suspended, and when a part payment gives it back (promise P5).
+
+Never before a warning or an allowed retry that was due earlier, never before the grace ends, never for a fault that is
+not the customer's, and within contact hours, since words go out with it.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from policies.charges import NextCharge
+from policies.document import LimitAccess, SuspendAccess
+from policies.due import Due, after_the_failure
+from policies.facts import LOST_ACCESS
+from policies.losses import enough_is_paid, planned_losses
+from policies.messages import Upcoming, in_contact_hours
+from policies.situation import Situation
+from policies.steps import AnyStep, Limit, Reinstate, Suspend
+
+_Make = Callable[[datetime], AnyStep]
+
+
+def losses_of_service(here: Situation, charge: NextCharge | None, upcoming: Upcoming | None) -> Iterator[Due]:
+    limit, suspend = planned_losses(here)
+    if limit and here.policy.limit:
+        yield Due(_moment(here, limit, charge, upcoming), "limit", _limit(here, here.policy.limit))
+    if suspend and here.policy.suspend:
+        yield Due(_moment(here, suspend, charge, upcoming), "suspend", _suspend(here, here.policy.suspend))
+
+
+def given_back(here: Situation) -> Iterator[Due]:
+    """The policy may give service back for a part of the claim."""
+    if here.access in LOST_ACCESS and enough_is_paid(here):
+        because = f"{here.facts.paid_percent} % of the claim is paid, so {here.access.value} service comes back"
+
+        def make(at: datetime) -> AnyStep:
+            return Reinstate(at=at, because=because)
+
+        yield Due(here.now, "reinstate", make)
+
+
+def _moment(here: Situation, due: datetime, charge: NextCharge | None, upcoming: Upcoming | None) -> datetime:
+    moment = due
+    if upcoming and upcoming.due <= due:
+        moment = max(moment, upcoming.at + here.policy.contact.gap)
+    if charge and charge.due and charge.due <= due:
+        moment = max(moment, charge.at)
+    return in_contact_hours(here, moment, here.policy.access_channels[0])
+
+
+def _limit(here: Situation, limit: LimitAccess) -> _Make:
+    def make(at: datetime) -> AnyStep:
+        because = f"still unpaid {_why(here, limit)}; extras go first"
+        return Limit(at=at, takes=(*limit.takes, *limit.takes_recurring), because=because)
+
+    return make
+
+
+def _suspend(here: Situation, suspend: SuspendAccess) -> _Make:
+    def make(at: datetime) -> AnyStep:
+        return Suspend(at=at, because=f"still unpaid {_why(here, suspend)}")
+
+    return make
+
+
+def _why(here: Situation, loss: LimitAccess | SuspendAccess) -> str:
+    by_count = here.failure_number(loss.failures)
+    if by_count and (loss.after is None or by_count < here.started + loss.after):
+        return f"after {loss.failures} failures in a row"
+    return after_the_failure(loss.after or timedelta())

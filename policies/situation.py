@@ -1,0 +1,61 @@
+"""What one decision looks at, worked out once: the same few answers are asked for by every rule.
+
+Facts, policy and surroundings stay apart from it; to decide anew, make a new one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from policies.declines import TREATMENTS, Category, Decline, Treatment
+from policies.document import PolicyDocument
+from policies.facts import AccessLevel, CaseFacts
+from policies.surroundings import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """`started`: the failure, moved by the time in which the case was held; the policy's clocks count from it.
+
+    `refusal`: when the payment was last declined, and how. `told`: the names of the messages that were sent.
+    """
+
+    policy: PolicyDocument
+    facts: CaseFacts
+    around: Surroundings
+    now: datetime
+    started: datetime
+    refusal: tuple[datetime, Decline] | None
+    told: frozenset[str]
+    access: AccessLevel
+    failed_times: tuple[datetime, ...]
+
+    @classmethod
+    def of(cls, policy: PolicyDocument, facts: CaseFacts, around: Surroundings, now: datetime) -> "Situation":
+        return cls(
+            policy=policy.for_risk(facts.risk.level),
+            facts=facts,
+            around=around,
+            now=now,
+            started=facts.failed_at + facts.held_for,
+            refusal=facts.last_refusal,
+            told=frozenset([message.name for message in facts.messages]),
+            access=facts.access,
+            failed_times=facts.failed_times,
+        )
+
+    @property
+    def decline(self) -> Decline | None:
+        return self.refusal[1] if self.refusal else None
+
+    @property
+    def category(self) -> Category:
+        return self.refusal[1].category if self.refusal else Category.UNKNOWN
+
+    @property
+    def treatment(self) -> Treatment | None:
+        """None while the decline is not known: then nothing is charged and no service is taken."""
+        return TREATMENTS[self.refusal[1].category] if self.refusal else None
+
+    def failure_number(self, count: int | None) -> datetime | None:
+        """When the payment had failed so many times; None while it has not."""
+        return self.failed_times[count - 1] if count and len(self.failed_times) >= count else None
