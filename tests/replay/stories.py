@@ -2,8 +2,12 @@
 then `./dev record NAME`."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
+from policies.document import PolicySnapshot
+from policies.migration import MigrateRequest
 from tests.fixtures.town import Case, Town
+from workflows.dunning import DunningWorkflow
 
 
 async def standard_ladder(town: Town) -> Case:
@@ -91,6 +95,21 @@ async def voided(town: Town) -> Case:
     return case
 
 
+async def policy_migrated(town: Town) -> Case:
+    """Moved to a policy that gives up earlier; the rungs, messages and service of the old one stay done."""
+    case = await town.fails("do_not_honor")
+    await case.to_day(10)
+    held = (await case.handle.query(DunningWorkflow.case_now)).policy
+    sooner = held.document.close.model_copy(update={"after": timedelta(days=22)})
+    policy = PolicySnapshot.of(held.document.model_copy(update={"version": 2, "close": sooner}))
+    asked = MigrateRequest(
+        action_id="moved", actor="ops", reason="new terms", expected_sha256=held.sha256, policy=policy
+    )
+    await case.handle.execute_update(DunningWorkflow.migrate_policy, asked)
+    assert await case.to_the_end() == "written_off"
+    return case
+
+
 async def still_open(town: Town) -> Case:
     """A case in the middle of its life: new code must go on with it."""
     case = await town.fails("do_not_honor")
@@ -114,6 +133,7 @@ STORIES: dict[str, Story] = {
         enterprise_grace,
         suspicious,
         voided,
+        policy_migrated,
         still_open,
     )
 }
