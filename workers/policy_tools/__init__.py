@@ -1,0 +1,1 @@
+"""What stands behind `recoup policy`: policies looked at, tried out, and changed under running cases."""
