@@ -8,6 +8,7 @@ stands in `timing/`, what the networks forbid in `network_rules/`.
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from policies.calendars.retry_hours import next_allowed
 from policies.declines import Retryable
 from policies.facts import CaseFacts
 from policies.network_rules import ProposedAttempt, Refused, may_attempt
@@ -154,4 +155,19 @@ def _useful_from(here: Situation) -> datetime:
 
 
 def _on_an_allowed_day(here: Situation, moment: datetime) -> datetime:
-    return moment
+    retries, customer = here.policy.retries, here.around.customer
+    avoid = retries.avoid
+    if not (retries.business_days or avoid.anything):
+        return moment
+    return next_allowed(
+        moment,
+        customer.zone,
+        customer.country,
+        weekdays=avoid.weekday_numbers,
+        hours=avoid.clock_hours,
+        holidays=avoid.holidays,
+        seasons=avoid.seasons,
+        business_days=retries.business_days,
+        rail=here.facts.instrument.network,
+        subdivision=customer.subdivision,
+    )

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from policies.calendars.contact import next_contact_time
 from policies.document import Channel, ScheduledMessage, ScheduledOffer
 from policies.due import Due, after_the_failure
 from policies.facts import LOST_ACCESS
-from policies.local_time import within_hours
 from policies.situation import Situation
 from policies.steps import AnyStep, Notify, Offer
 from policies.words import words_for
@@ -73,7 +73,10 @@ def may_write(here: Situation) -> bool:
 
 def in_contact_hours(here: Situation, moment: datetime, channel: Channel) -> datetime:
     opens, closes = here.policy.contact.hours_for(channel)
-    return within_hours(moment, here.around.customer.zone, opens, closes)
+    customer = here.around.customer
+    return next_contact_time(
+        moment, customer.zones or customer.zone, customer.country, channel, opens, closes, customer.subdivision
+    )
 
 
 def _due(planned: tuple[datetime, str, ScheduledMessage | ScheduledOffer]) -> datetime:

@@ -7,17 +7,20 @@ from policies.network_rules import LedgerEntry
 class CustomerView(Record):
     """What a decision may know of the customer; no name, no address.
 
-    `country`, `subdivision`: ISO 3166. `active_hours`: hours of the local day (0-23) in which the customer is seen.
+    `zones`: all that theirs may be, where it is not known for sure; then `zone` is one of them. `country`,
+    `subdivision`: ISO 3166. `active_hours`: hours of the local day (0-23) in which the customer is seen.
     `paid_at`: earlier payments of theirs that succeeded, newest last. `since`: when they became a customer.
     """
 
     segment: str = "self_serve"
     zone: str = "UTC"
+    zones: tuple[str, ...] = ()
     country: str | None = None
     subdivision: str | None = None
     active_hours: tuple[int, ...] = ()
     paid_at: tuple[UtcTime, ...] = ()
     since: UtcTime | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Surroundings(Record):

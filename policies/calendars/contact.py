@@ -1,0 +1,119 @@
+"""When a customer may be written to: inside the policy's hours and the channel's own window, on their own clock.
+
+Law and custom by country and channel stand in `contact_windows.toml`. Where the policy's hours and the window do not
+meet, the window counts: a message is never sent outside it. A customer who may live in several zones is written to
+when it is day in all of them.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from policies.calendars.business_days import is_holiday
+from policies.package_data import settings
+
+_FILE = settings(__package__, "contact_windows.toml")
+EDITION: str = _FILE["edition"]
+ALL_WEEK = frozenset(range(7))
+MIDNIGHT = time(0)
+SEARCH_DAYS = 30
+"""Longer than any row of Sundays and holidays; after that the channel's days are not waited for."""
+
+
+class Window(NamedTuple):
+    """The same time twice: all day."""
+
+    opens: time
+    closes: time
+    days: frozenset[int]
+    holidays: bool
+
+
+def next_contact_time(
+    moment: datetime,
+    zone: str | tuple[str, ...],
+    country: str | None,
+    channel: str,
+    opens: time,
+    closes: time,
+    subdivision: str | None = None,
+) -> datetime:
+    """The first moment, not before `moment`, at which the channel may be used; UTC. `opens`, `closes`: the policy's."""
+    zones = (zone,) if isinstance(zone, str) else zone
+    window = _window_of(country, subdivision, channel, opens, closes)
+    if len(zones) == 1:
+        return _next_in(moment, zones[0], country, subdivision, window)
+    return _next_in_all(moment, zones, country, subdivision, window)
+
+
+def may_contact(
+    moment: datetime,
+    zone: str | tuple[str, ...],
+    country: str | None,
+    channel: str,
+    opens: time,
+    closes: time,
+    subdivision: str | None = None,
+) -> bool:
+    return next_contact_time(moment, zone, country, channel, opens, closes, subdivision) <= moment
+
+
+def _next_in_all(
+    moment: datetime, zones: tuple[str, ...], country: str | None, subdivision: str | None, window: Window
+) -> datetime:
+    """Each zone puts it off until none does. Zones so far apart that they never share an hour: the first one's."""
+    candidate = moment
+    while candidate < moment + timedelta(days=SEARCH_DAYS):
+        latest = max(_next_in(candidate, zone, country, subdivision, window) for zone in zones)
+        if latest <= candidate:
+            return candidate.astimezone(UTC)
+        candidate = latest
+    return _next_in(moment, zones[0], country, subdivision, window)
+
+
+def _next_in(moment: datetime, zone: str, country: str | None, subdivision: str | None, window: Window) -> datetime:
+    info = ZoneInfo(zone)
+    local = moment.astimezone(info)
+    today = local.date()
+    for distance in range(SEARCH_DAYS):
+        day = today + timedelta(days=distance)
+        if not _is_contact_day(day, country, subdivision, window):
+            continue
+        if distance:
+            return _opening(day, window, info, moment)
+        if window.opens == window.closes or window.opens <= local.time() < window.closes:
+            return moment.astimezone(UTC)
+        if local.time() < window.opens:
+            return _opening(day, window, info, moment)
+    return moment.astimezone(UTC)
+
+
+def _opening(day: date, window: Window, info: ZoneInfo, moment: datetime) -> datetime:
+    """An opening time that the clocks skip that day comes as much later as they skip; one they show twice counts the
+    second time as well."""
+    opens = MIDNIGHT if window.opens == window.closes else window.opens
+    first, second = (datetime.combine(day, opens.replace(fold=fold), tzinfo=info).astimezone(UTC) for fold in (0, 1))
+    return first if first >= moment else second
+
+
+def _is_contact_day(day: date, country: str | None, subdivision: str | None, window: Window) -> bool:
+    if day.weekday() not in window.days:
+        return False
+    return window.holidays or not is_holiday(day, country, subdivision)
+
+
+@lru_cache(maxsize=4096)
+def _window_of(country: str | None, subdivision: str | None, channel: str, opens: time, closes: time) -> Window:
+    rows = [row for row in _FILE["window"] if row["channel"] == channel and row.get("country") in (None, country)]
+    rows = [row for row in rows if not row.get("subdivisions") or subdivision in row["subdivisions"]]
+    if not rows:
+        return Window(opens, closes, ALL_WEEK, True)
+    row = max(rows, key=lambda row: ("country" in row, "subdivisions" in row))
+    own_opens, own_closes = time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"])
+    days, on_holidays = frozenset(row["days"]), row["holidays"]
+    if own_opens == own_closes:
+        return Window(opens, closes, days, on_holidays)
+    if opens == closes or max(opens, own_opens) >= min(closes, own_closes):
+        return Window(own_opens, own_closes, days, on_holidays)
+    return Window(max(opens, own_opens), min(closes, own_closes), days, on_holidays)

@@ -1,0 +1,105 @@
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.calendars.contact import may_contact, next_contact_time
+
+EIGHT, TWENTY = time(8), time(20)
+ZONES = (
+    *("Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "America/Santiago"),
+    *("Australia/Sydney", "Australia/Lord_Howe", "Asia/Beirut", "Africa/Casablanca", "America/Asuncion"),
+    *("Antarctica/Troll", "Pacific/Auckland"),
+)
+SATURDAY_NIGHT = datetime(2026, 3, 7, 21, 30, tzinfo=UTC)
+
+moments = st.integers(0, 50 * 365 * 24 * 60).map(
+    lambda minutes: datetime(1995, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+)
+
+
+def local(moment: datetime, zone: str) -> datetime:
+    return moment.astimezone(ZoneInfo(zone))
+
+
+@pytest.mark.parametrize(
+    ("channel", "country", "expected"),
+    [
+        ("email", None, datetime(2026, 3, 8, 7, tzinfo=UTC)),
+        ("sms", "DE", datetime(2026, 3, 9, 8, tzinfo=UTC)),
+        ("in_app", "DE", datetime(2026, 3, 8, 7, tzinfo=UTC)),
+        ("sms", "FR", datetime(2026, 3, 9, 9, tzinfo=UTC)),
+    ],
+)
+def test_each_channel_has_its_own_days_and_hours(channel: str, country: str | None, expected: datetime) -> None:
+    """Saturday night in Europe: mail goes out on Sunday morning, a text waits for Monday."""
+    assert next_contact_time(SATURDAY_NIGHT, "Europe/Paris", country, channel, EIGHT, TWENTY) == expected
+
+
+def test_no_text_on_a_public_holiday() -> None:
+    christmas = datetime(2026, 12, 24, 22, tzinfo=UTC)
+    assert next_contact_time(christmas, "Europe/Berlin", "DE", "sms", EIGHT, TWENTY).day == 28
+
+
+def test_policy_and_window_are_kept_both_and_where_they_do_not_meet_the_window_counts() -> None:
+    monday = datetime(2026, 3, 9, 0, tzinfo=UTC)
+    assert next_contact_time(monday, "UTC", None, "sms", time(11), TWENTY).hour == 11
+    assert next_contact_time(monday, "UTC", None, "sms", time(6), time(8)).hour == 9
+    assert next_contact_time(monday, "UTC", None, "sms", time(0), time(0)).hour == 9
+    assert next_contact_time(monday, "UTC", None, "email", time(6), time(8)).hour == 6
+
+
+def test_a_state_may_be_stricter_than_its_country() -> None:
+    night = datetime(2026, 3, 9, 3, tzinfo=UTC)
+    florida = next_contact_time(night, "America/New_York", "US", "sms", EIGHT, time(21), "FL")
+    assert local(florida, "America/New_York").hour == 9
+
+
+def test_who_may_live_in_several_zones_is_written_to_when_it_is_day_in_all() -> None:
+    coasts = ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles")
+    written = next_contact_time(datetime(2026, 3, 10, 5, tzinfo=UTC), coasts, "US", "sms", EIGHT, TWENTY)
+    assert local(written, "America/New_York").hour == 12
+    assert all(may_contact(written, zone, "US", "sms", EIGHT, TWENTY) for zone in coasts)
+    assert not may_contact(written - timedelta(seconds=1), coasts, "US", "sms", EIGHT, TWENTY)
+
+
+def test_zones_that_never_share_an_hour_follow_the_first_one() -> None:
+    apart = ("Pacific/Kiritimati", "Pacific/Honolulu")
+    moment = datetime(2026, 3, 10, 5, tzinfo=UTC)
+    alone = next_contact_time(moment, apart[0], None, "email", time(9), time(10))
+    assert next_contact_time(moment, apart, None, "email", time(9), time(10)) == alone
+
+
+def transitions(zone: str, year: int) -> list[datetime]:
+    """Hours of the year around which the zone's clocks are put."""
+    start = datetime(year, 1, 1, tzinfo=UTC)
+    every = [start + timedelta(hours=n) for n in range(366 * 24)]
+    return [b for a, b in pairwise(every) if local(a, zone).utcoffset() != local(b, zone).utcoffset()]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_both_changes_of_the_clocks_keep_the_window(zone: str) -> None:
+    changes = [moment for year in (2024, 2025) for moment in transitions(zone, year)]
+    assert len(changes) >= 2, f"{zone} no longer changes its clocks; walk another one"
+    for change in changes:
+        for minutes in range(-36 * 60, 36 * 60, 30):
+            moment = change + timedelta(minutes=minutes)
+            found = next_contact_time(moment, zone, None, "email", time(2, 30), TWENTY)
+            wall = local(found, zone).time()
+            assert found >= moment
+            assert time(2, 30) <= wall < TWENTY
+            assert next_contact_time(found, zone, None, "email", time(2, 30), TWENTY) == found
+            assert found - moment < timedelta(hours=8)
+
+
+@given(moment=moments, zone=st.sampled_from(ZONES), channel=st.sampled_from(["email", "sms", "in_app"]))
+def test_the_answer_is_never_before_the_question_and_stands_when_asked_again(
+    moment: datetime, zone: str, channel: str
+) -> None:
+    found = next_contact_time(moment, zone, "US", channel, EIGHT, TWENTY)
+    assert found >= moment
+    assert found.tzinfo is UTC
+    assert next_contact_time(found, zone, "US", channel, EIGHT, TWENTY) == found
