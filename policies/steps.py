@@ -24,7 +24,7 @@ class Basis(Record):
 class _Step(Record):
     at: UtcTime
     because: str
-    basis: Basis = Basis()
+    basis: Basis = Field(default_factory=Basis)
 
 
 class Charge(_Step):

@@ -115,7 +115,7 @@ def test_moving_seasons_hold_the_day_that_the_holidays_package_knows(year: int) 
     }
     words = {
         "lunar_new_year": ("Chinese New Year", "Spring Festival"),
-        "diwali": ("Deepavali",),
+        "diwali": ("Diwali",),
         "eid_al_fitr": ("Eid al-Fitr",),
     }
     for (country, season), calendar in known.items():
