@@ -8,7 +8,8 @@ stands in `timing/`, what the networks forbid in `network_rules/`.
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from policies.calendars.retry_hours import next_allowed
+from policies import timing
+from policies.allowed_days import on_an_allowed_day
 from policies.declines import Retryable
 from policies.facts import CaseFacts
 from policies.network_rules import ProposedAttempt, Refused, may_attempt
@@ -112,7 +113,7 @@ def _next_rung(here: Situation, now: datetime) -> _Rung | None:
     """Of rungs that were missed only the last is made up for, and what lies before a rung that was used is past."""
     rungs = _open_rungs(here)
     if not rungs:
-        return None
+        return _adaptive(here, now) if here.policy.retries.timing == "adaptive" else None
     missed = [rung for rung in rungs if rung[1] <= now]
     name, due = missed[-1] if missed else rungs[0]
     facts, retries = here.facts, here.policy.retries
@@ -123,7 +124,7 @@ def _next_rung(here: Situation, now: datetime) -> _Rung | None:
     else:
         if facts.attempts:
             waits.append(facts.attempts[-1].at + retries.gap)
-        at = _on_an_allowed_day(here, max(*waits, now) if missed else max(waits))
+        at = on_an_allowed_day(here, max(*waits, now) if missed else max(waits))
     because = f"{here.category.value} may heal with time: {name.replace('-', ' rung ')} of {here.policy.name}"
     return _Rung(name, at, due, because)
 
@@ -132,6 +133,9 @@ def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
     """Immediate rungs are for technical declines only: where waiting minutes can help at all."""
     used, retries, treatment = here.facts.rungs_used, here.policy.retries, here.treatment
     rungs = [(f"ladder-{n}", after) for n, after in enumerate(retries.ladder, start=1)]
+    if retries.spread:
+        later = timing.spread_of(here.facts.case.case_id, retries.spread)
+        rungs = [(name, after + later) for name, after in rungs]
     immediate = [(f"immediate-{n}", after) for n, after in enumerate(retries.immediate, start=1)]
     everything = sorted(immediate + rungs, key=_after)
     past = max([after for name, after in everything if name in used], default=None)
@@ -154,20 +158,9 @@ def _useful_from(here: Situation) -> datetime:
     return here.started
 
 
-def _on_an_allowed_day(here: Situation, moment: datetime) -> datetime:
-    retries, customer = here.policy.retries, here.around.customer
-    avoid = retries.avoid
-    if not (retries.business_days or avoid.anything):
-        return moment
-    return next_allowed(
-        moment,
-        customer.zone,
-        customer.country,
-        weekdays=avoid.weekday_numbers,
-        hours=avoid.clock_hours,
-        holidays=avoid.holidays,
-        seasons=avoid.seasons,
-        business_days=retries.business_days,
-        rail=here.facts.instrument.network,
-        subdivision=customer.subdivision,
-    )
+def _adaptive(here: Situation, now: datetime) -> _Rung | None:
+    waits = [r.free_at for r in here.facts.refusals if r.free_at and (r.rung or "").startswith("adaptive-")]
+    chosen = timing.choose(here, max([now, *waits]))
+    if chosen is None:
+        return None
+    return _Rung(chosen.name, chosen.at, chosen.at, chosen.because, chosen.rejected, chosen.edition)

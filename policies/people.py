@@ -19,7 +19,7 @@ def people_asked(here: Situation) -> Iterator[Due]:
     if flag and not any(escalation.at >= flag.at for escalation in facts.escalations):
         yield _hand_over(here, flag.at, "ops", f"the fraud check is suspicious: {', '.join(flag.signals)}")
     if facts.risk.level is RiskLevel.SUSPICIOUS:
-        because = f"suspicious, so nothing is retried by itself: {'; '.join(r.because for r in facts.risk.reasons)}"
+        because = f"suspicious, so nothing is retried by itself: {facts.risk.signals}"
         if not any(escalation.because == because for escalation in facts.escalations):
             yield _hand_over(here, facts.opened_at, "ops", because)
 

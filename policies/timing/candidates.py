@@ -1,0 +1,124 @@
+"""The times a retry may choose from, each with its chance of success and the reasons for it.
+
+The grid hangs on the case (its last try, its window), never on the present moment, so that asking again later gives
+the same times less those that are past.
+"""
+
+import hashlib
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from policies.allowed_days import on_an_allowed_day
+from policies.calendars.paydays import days_from_payday
+from policies.calendars.seasons import seasons_on
+from policies.declines import Category
+from policies.situation import Situation
+from policies.timing.model import SHIPPED, Features, TimingModel, chance, parts_of
+
+MOST = 40
+PAYDAY_MORNING, USUAL = time(0, 30), time(10)
+SPREAD_IN_SEASON = 3
+"""In a season that only spreads, cases are kept so many times further apart."""
+
+
+class Candidate(NamedTuple):
+    """`score`: the chance of success, 0 to 1, to four digits. `parts`: feature -> log-odds, in order of the model."""
+
+    at: datetime
+    score: float
+    parts: tuple[tuple[str, float], ...]
+
+
+def candidate_times(here: Situation, now: datetime, model: TimingModel = SHIPPED) -> tuple[Candidate, ...]:
+    """At most MOST times from `now` to the end of the policy's window, earliest first."""
+    since, until = window_of(here)
+    moments = _thinned([moment for moment in _grid(here, since, until) if since <= moment <= until])
+    return tuple(_scored(here, moment, now, model) for moment in moments if moment >= now)
+
+
+def window_of(here: Situation) -> tuple[datetime, datetime]:
+    """From when the next try is of use, to when the policy gives up trying."""
+    retries, attempts = here.policy.retries, here.facts.attempts
+    since = (attempts[-1].at if attempts else here.started) + retries.gap
+    if here.refusal and here.refusal[1].earliest_retry:
+        since = max(since, here.refusal[0] + here.refusal[1].earliest_retry)
+    return since, here.started + (retries.window or timedelta())
+
+
+def spread_of(case_id: str, spread: timedelta) -> timedelta:
+    """How much later this case is served than its book: the same in every process, even over all cases."""
+    if not spread:
+        return timedelta()
+    share = int.from_bytes(hashlib.blake2b(case_id.encode(), digest_size=8).digest()) / 2**64
+    return timedelta(seconds=int(spread.total_seconds() * share))
+
+
+def _grid(here: Situation, since: datetime, until: datetime) -> list[datetime]:
+    """Each day the hour that suits it, and around a payday also the early morning."""
+    info, country = ZoneInfo(here.around.customer.zone), _country(here)
+    own = [moment.astimezone(info).time().replace(minute=0, second=0, microsecond=0) for moment in _paid_at(here)]
+    usual = max(set(own), key=own.count) if own else USUAL
+    offset = spread_of(here.facts.case.case_id, here.policy.retries.spread)
+    day, last = since.astimezone(info).date(), until.astimezone(info).date()
+    moments: list[datetime] = []
+    while day <= last:
+        hours = [usual]
+        if here.category is Category.INSUFFICIENT_FUNDS and days_from_payday(day, country).since == 0:
+            hours = [PAYDAY_MORNING, usual]
+        for hour in sorted(hours):
+            moment = datetime.combine(day, hour, tzinfo=info).astimezone(UTC) + _wider(offset, day, country)
+            moments.append(moment)
+        day += timedelta(days=1)
+    allowed = [moment for moment in moments if on_an_allowed_day(here, moment) == moment]
+    return sorted(set(allowed or [on_an_allowed_day(here, moment) for moment in moments]))
+
+
+def _wider(offset: timedelta, day: date, country: str | None) -> timedelta:
+    in_season = any(season.effect == "spread" for season in seasons_on(day, country))
+    return offset * SPREAD_IN_SEASON if in_season else offset
+
+
+def _thinned(moments: list[datetime]) -> list[datetime]:
+    """Evenly, first and last kept."""
+    if len(moments) <= MOST:
+        return moments
+    step = (len(moments) - 1) / (MOST - 1)
+    return [moments[round(n * step)] for n in range(MOST)]
+
+
+def _scored(here: Situation, moment: datetime, now: datetime, model: TimingModel) -> Candidate:
+    parts = parts_of(model, _features(here, moment, now, model))
+    return Candidate(moment, round(chance(parts), 4), tuple(parts))
+
+
+def _features(here: Situation, moment: datetime, now: datetime, model: TimingModel) -> Features:
+    customer = here.around.customer
+    info = ZoneInfo(customer.zone)
+    local = moment.astimezone(info)
+    paid = [each.astimezone(info) for each in _paid_at(here)]
+    known = len(paid) >= model.own["successes_needed"]
+    last_try = here.facts.attempts[-1].at if here.facts.attempts else here.started
+    soon = moment - now < timedelta(hours=model.health["hours"])
+    return Features(
+        category=here.category,
+        failed_tries=len(here.failed_times) - 1,
+        hours_since_try=(moment - last_try).total_seconds() / 3600,
+        days_since_failure=(moment - here.started).total_seconds() / 86400,
+        day=local.date(),
+        hour=local.hour,
+        country=_country(here),
+        same_hour=known and any(each.hour == local.hour for each in paid),
+        same_day_of_month=known and sum(each.day == local.day for each in paid) * 2 >= len(paid),
+        active_hour=local.hour in customer.active_hours,
+        health=here.around.gateway_health if soon else 1.0,
+    )
+
+
+def _paid_at(here: Situation) -> tuple[datetime, ...]:
+    return here.around.customer.paid_at
+
+
+def _country(here: Situation) -> str | None:
+    """Whose paydays and seasons count: the customer's, else the issuer's."""
+    return here.around.customer.country or here.facts.instrument.country

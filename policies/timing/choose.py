@@ -1,0 +1,62 @@
+"""Which of the candidate times a retry takes: the best chance, less what waiting costs.
+
+The tries that are left must fit into the window, so each looks ahead over its share of what remains; the last one may
+wait for the best day of all.
+"""
+
+import math
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from policies.situation import Situation
+from policies.timing.candidates import Candidate, candidate_times, window_of
+from policies.timing.model import SHIPPED, TimingModel
+
+SHOWN_REJECTED = 3
+SHOWN_PARTS = 3
+PREFIX = "adaptive-"
+
+
+class Chosen(NamedTuple):
+    at: datetime
+    name: str
+    because: str
+    rejected: tuple[str, ...]
+    edition: str
+
+
+def choose(here: Situation, now: datetime, model: TimingModel = SHIPPED) -> Chosen | None:
+    """None when no time is left in the window. Asked again later, without news, the answer is the same."""
+    candidates = candidate_times(here, now, model)
+    if not candidates:
+        return None
+    since, until = window_of(here)
+    left = max(1, here.policy.retries.maximum - here.facts.attempts_made)
+    horizon = since + max((until - since) / left, 2 * here.policy.retries.gap)
+    in_reach = [candidate for candidate in candidates if candidate.at <= horizon] or [candidates[0]]
+    cost = model.waiting["per_day"] + model.waiting["per_day_and_try_left"] * left
+
+    def worth(candidate: Candidate) -> float:
+        return candidate.score * math.exp(-cost * ((candidate.at - since) / timedelta(days=1)))
+
+    ranked = sorted(in_reach, key=lambda candidate: (-worth(candidate), candidate.at))
+    best, others = ranked[0], ranked[1 : 1 + SHOWN_REJECTED]
+    used = sum(1 for rung in here.facts.rungs_used if rung.startswith(PREFIX))
+    return Chosen(
+        at=best.at,
+        name=f"{PREFIX}{used + 1}",
+        because=_because(best, len(in_reach)),
+        rejected=tuple(_why_not(other, best) for other in others),
+        edition=model.edition,
+    )
+
+
+def _because(best: Candidate, count: int) -> str:
+    strongest = sorted(best.parts, key=lambda part: -abs(part[1]))[:SHOWN_PARTS]
+    reasons = ", ".join(f"{name} ({points:+.2f})" for name, points in strongest)
+    return f"best of {count} times, chance {best.score:.2f}: {reasons}"
+
+
+def _why_not(other: Candidate, best: Candidate) -> str:
+    why = "waits longer" if other.at > best.at else "less likely"
+    return f"charge at {other.at.isoformat(' ', 'minutes')[:16]}, chance {other.score:.2f}: {why}"

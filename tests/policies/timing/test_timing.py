@@ -1,0 +1,222 @@
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from policies.decide import next_step
+from policies.declines import Category
+from policies.document import Avoid, PolicyDocument, Retries
+from policies.facts import CaseFacts, Outcome
+from policies.keys import CaseRef
+from policies.network_rules import LedgerEntry
+from policies.package_data import settings
+from policies.situation import Situation
+from policies.steps import Charge
+from policies.surroundings import CustomerView, Surroundings
+from policies.timing import MOST, candidate_times, choose, load_model, spread_of
+from policies.timing.model import chance
+from tests.policies.timeline import CASE, SELF_SERVE, START, case, day, entry, everything_told, tried
+
+WINDOW = timedelta(days=28)
+QUIET = everything_told(SELF_SERVE, day(-9))
+GERMAN = CustomerView(zone="Europe/Berlin", country="DE")
+
+
+def adaptive(**retries: Any) -> PolicyDocument:
+    wanted = {"timing": "adaptive", "window": WINDOW, "maximum": 4, **retries}
+    return SELF_SERVE.model_copy(update={"retries": Retries(**wanted)})
+
+
+def situation(
+    facts: CaseFacts | None = None,
+    now: datetime = START,
+    customer: CustomerView = GERMAN,
+    ledger: tuple[LedgerEntry, ...] = (),
+    health: float = 1.0,
+    **retries: Any,
+) -> Situation:
+    around = Surroundings(customer=customer, ledger=ledger, gateway_health=health)
+    return Situation.of(adaptive(**retries), facts or case(messages=QUIET), around, now)
+
+
+def test_times_lie_between_the_gap_and_the_end_of_the_window_on_local_days() -> None:
+    times = candidate_times(situation(), START)
+    assert 20 <= len(times) <= MOST
+    assert times[0].at >= START + timedelta(days=1)
+    assert times[-1].at <= START + WINDOW
+    assert {each.at.astimezone(ZoneInfo("Europe/Berlin")).hour for each in times} == {10}
+    assert list(times) == sorted(times)
+
+
+def test_every_score_is_explained_by_its_parts() -> None:
+    for each in candidate_times(situation(), START):
+        assert each.score == round(chance(list(each.parts)), 4)
+        assert each.parts[0][0] == "insufficient_funds"
+
+
+def test_a_long_window_is_thinned_evenly_and_keeps_its_ends() -> None:
+    times = candidate_times(situation(window=timedelta(days=90)), START)
+    assert len(times) == MOST
+    assert times[-1].at > START + timedelta(days=88)
+
+
+def test_without_funds_the_morning_after_payday_is_worth_waiting_for() -> None:
+    """The last of four tries, failed on 22 March; Germans are next paid on Tuesday, the 31st."""
+    tries = (tried(1, day(20)), tried(2, day(21)), tried(3, day(22)))
+    late = situation(case(messages=QUIET, attempts=tries).model_copy(update={"failed_at": day(20)}), day(22))
+    chosen = choose(late, day(22))
+    assert chosen is not None
+    assert chosen.at.astimezone(ZoneInfo("Europe/Berlin")).strftime("%d %H:%M") == "31 00:30"
+    assert "payday (+0.97)" in chosen.because
+    refused = tried(1, day(22), category=Category.DO_NOT_HONOR)
+    other = choose(situation(case(Category.DO_NOT_HONOR, messages=QUIET, attempts=(refused,)), day(22)), day(22))
+    assert other is not None
+    assert "payday" not in other.because
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"customer": GERMAN.model_copy(update={"paid_at": (day(-60), day(-30), day(-1))})}, {}),
+        ({"customer": GERMAN.model_copy(update={"active_hours": (10,)})}, {}),
+        ({}, {"health": 0.2, "gap": timedelta(hours=1)}),
+        ({}, {"facts": case(messages=QUIET, attempts=(tried(1, day(-1)),))}),
+        ({}, {"facts": case(Category.DO_NOT_HONOR, messages=QUIET)}),
+    ],
+)
+def test_each_thing_that_is_known_changes_the_chance(better: dict[str, Any], worse: dict[str, Any]) -> None:
+    good, bad = (candidate_times(situation(**known), START) for known in (better, worse))
+    assert max(each.score for each in good) > min(each.score for each in bad)
+    assert {each.parts for each in good} != {each.parts for each in bad}
+
+
+def test_the_hour_at_which_they_have_paid_before_is_taken() -> None:
+    evening = tuple(day(-30 * n) + timedelta(hours=9) for n in (1, 2, 3))
+    times = candidate_times(situation(customer=CustomerView(paid_at=evening)), START)
+    assert {each.at.hour for each in times} >= {19}
+
+
+def test_night_weekend_season_and_month_are_named() -> None:
+    named = {
+        name
+        for each in candidate_times(situation(), datetime(2026, 3, 2, 10, tzinfo=START.tzinfo))
+        for name, _ in each.parts
+    }
+    assert {"Saturday", "Sunday", "Tuesday"} <= named
+    december = case(messages=QUIET).model_copy(update={"failed_at": datetime(2026, 12, 10, 10, tzinfo=START.tzinfo)})
+    named = {name for each in candidate_times(situation(december), december.failed_at) for name, _ in each.parts}
+    assert {"December", "year_end", "January"} <= named
+
+
+def test_the_reason_names_the_strongest_parts_and_what_was_rejected() -> None:
+    chosen = choose(situation(), START)
+    assert chosen is not None
+    assert chosen.name == "adaptive-1"
+    assert chosen.because.startswith("best of ")
+    assert "insufficient_funds (-1.39)" in chosen.because
+    assert len(chosen.rejected) == 3
+    assert chosen.edition == "timing 1"
+
+
+def test_tries_that_are_left_fit_into_the_window() -> None:
+    facts, now, tries = case(messages=QUIET), START, 0
+    while chosen := choose(situation(facts, now), now):
+        tries, now = tries + 1, chosen.at
+        facts = facts.model_copy(update={"attempts": (*facts.attempts, tried(tries, now, chosen.name))})
+        assert chosen.name == f"adaptive-{tries}"
+        if tries == 4:
+            break
+    assert tries == 4
+    assert now <= START + WINDOW
+
+
+def test_outside_the_window_nothing_is_chosen() -> None:
+    assert choose(situation(), START + WINDOW + timedelta(hours=1)) is None
+
+
+@given(hours=st.integers(0, 23 * 24), spread=st.sampled_from([0, 60, 360]), category=st.sampled_from(Category))
+def test_asked_again_before_its_time_the_answer_is_the_same(hours: int, spread: int, category: Category) -> None:
+    wanted = {"spread": timedelta(minutes=spread)}
+    first = choose(situation(case(category, messages=QUIET), **wanted), START)
+    assert first is not None
+    later = min(START + timedelta(hours=hours), first.at)
+    assert choose(situation(case(category, messages=QUIET), later, **wanted), later) == first
+
+
+def test_a_book_that_failed_at_one_moment_is_spread_evenly() -> None:
+    ids = [CaseRef(source="stripe", account="a", invoice_id=f"in_{n}").case_id for n in range(600)]
+    offsets = [spread_of(name, timedelta(hours=6)) for name in ids]
+    by_hour = [sum(1 for o in offsets if timedelta(hours=h) <= o < timedelta(hours=h + 1)) for h in range(6)]
+    assert sum(by_hour) == 600
+    assert min(by_hour) > 60
+    assert spread_of(ids[0], timedelta()) == timedelta()
+
+
+def test_in_a_season_that_spreads_cases_are_kept_further_apart() -> None:
+    november = datetime(2026, 11, 24, 10, tzinfo=START.tzinfo)
+    facts = case(messages=QUIET).model_copy(update={"failed_at": november})
+    offset = spread_of(CASE.case_id, timedelta(hours=1))
+    times = candidate_times(situation(facts, november, spread=timedelta(hours=1), customer=CustomerView()), november)
+    friday = next(each.at for each in times if each.at.day == 27 and each.at.hour >= 10)
+    assert friday - friday.replace(hour=10, minute=0, second=0) == 3 * offset
+
+
+def test_what_the_policy_avoids_is_no_candidate() -> None:
+    weekend = Avoid(weekdays=("sat", "sun"))
+    times = candidate_times(situation(avoid=weekend), START)
+    assert times
+    assert all(each.at.astimezone(ZoneInfo("Europe/Berlin")).weekday() < 5 for each in times)
+    nowhere = Avoid(weekdays=("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+    assert candidate_times(situation(avoid=nowhere), START)
+
+
+def test_advice_to_wait_moves_the_first_candidate() -> None:
+    waiting = case(messages=QUIET)
+    decline = waiting.decline
+    assert decline is not None
+    told = decline.model_copy(update={"earliest_retry": timedelta(days=10)})
+    facts = waiting.model_copy(update={"invoice": waiting.invoice.model_copy(update={"last_decline": told})})
+    assert candidate_times(situation(facts), START)[0].at >= day(10)
+
+
+def test_a_case_with_adaptive_timing_is_charged_at_the_time_that_was_chosen() -> None:
+    here = situation()
+    step = next_step(adaptive(), here.facts, here.around, START)
+    chosen = choose(here, START)
+    assert chosen is not None
+    assert isinstance(step, Charge)
+    assert (step.at, step.rung, step.because) == (chosen.at, "adaptive-1", chosen.because)
+    assert "timing 1" in step.basis.editions
+    assert set(chosen.rejected) <= set(step.basis.rejected)
+
+
+def test_what_the_networks_forbid_is_chosen_anew_for_the_time_it_is_free() -> None:
+    ledger = tuple(entry(day(-20) + timedelta(hours=n)) for n in range(15))
+    here = situation(ledger=ledger)
+    gentle = adaptive().model_copy(update={"limit": None, "suspend": None})
+    step = next_step(gentle, here.facts, here.around, START)
+    assert isinstance(step, Charge)
+    assert step.at >= day(10)
+    assert "free again" in step.because
+
+
+def test_a_learned_model_replaces_the_shipped_one_and_a_wrong_one_is_refused() -> None:
+    raw = settings("policies.timing", "timing.toml")
+    eager = load_model({**raw, "version": 7, "base": {**raw["base"], "insufficient_funds": 3.0}})
+    chosen = choose(situation(), START, eager)
+    assert chosen is not None
+    assert chosen.edition == "timing 7"
+    assert "+3.00" in chosen.because
+    with pytest.raises(ValidationError):
+        load_model({**raw, "unheard_of": {}})
+
+
+def test_an_attempt_that_succeeded_is_no_failed_try() -> None:
+    done = case(messages=QUIET, attempts=(tried(1, day(1), outcome=Outcome.NOT_ACCEPTED),))
+    assert all(
+        name != "after 1 failed tries" for each in candidate_times(situation(done), day(1)) for name, _ in each.parts
+    )
