@@ -34,7 +34,8 @@ def candidate_times(here: Situation, now: datetime, model: TimingModel = SHIPPED
     """At most MOST times from `now` to the end of the policy's window, earliest first."""
     since, until = window_of(here)
     moments = _thinned([moment for moment in _grid(here, since, until) if since <= moment <= until])
-    return tuple(_scored(here, moment, now, model) for moment in moments if moment >= now)
+    known = _known(here, model)
+    return tuple(_scored(here, known, moment, now, model) for moment in moments if moment >= now)
 
 
 def window_of(here: Situation) -> tuple[datetime, datetime]:
@@ -87,32 +88,51 @@ def _thinned(moments: list[datetime]) -> list[datetime]:
     return [moments[round(n * step)] for n in range(MOST)]
 
 
-def _scored(here: Situation, moment: datetime, now: datetime, model: TimingModel) -> Candidate:
-    parts = parts_of(model, _features(here, moment, now, model))
-    return Candidate(moment, round(chance(parts), 4), tuple(parts))
+class _Known(NamedTuple):
+    """What is the same for every candidate. `hours`, `days`: of payments that went well, once there are enough."""
+
+    info: ZoneInfo
+    country: str | None
+    hours: frozenset[int]
+    days: frozenset[int]
+    last_try: datetime
+    failed_tries: int
 
 
-def _features(here: Situation, moment: datetime, now: datetime, model: TimingModel) -> Features:
-    customer = here.around.customer
-    info = ZoneInfo(customer.zone)
-    local = moment.astimezone(info)
-    paid = [each.astimezone(info) for each in _paid_at(here)]
-    known = len(paid) >= model.own["successes_needed"]
-    last_try = here.facts.attempts[-1].at if here.facts.attempts else here.started
-    soon = moment - now < timedelta(hours=model.health["hours"])
-    return Features(
-        category=here.category,
+def _known(here: Situation, model: TimingModel) -> _Known:
+    info = ZoneInfo(here.around.customer.zone)
+    paid = [moment.astimezone(info) for moment in _paid_at(here)]
+    if len(paid) < model.own["successes_needed"]:
+        paid = []
+    days = [moment.day for moment in paid]
+    return _Known(
+        info=info,
+        country=_country(here),
+        hours=frozenset([moment.hour for moment in paid]),
+        days=frozenset([day for day in days if 2 * days.count(day) >= len(days)]),
+        last_try=here.facts.attempts[-1].at if here.facts.attempts else here.started,
         failed_tries=len(here.failed_times) - 1,
-        hours_since_try=(moment - last_try).total_seconds() / 3600,
+    )
+
+
+def _scored(here: Situation, known: _Known, moment: datetime, now: datetime, model: TimingModel) -> Candidate:
+    local = moment.astimezone(known.info)
+    soon = moment - now < timedelta(hours=model.health["hours"])
+    features = Features(
+        category=here.category,
+        failed_tries=known.failed_tries,
+        hours_since_try=(moment - known.last_try).total_seconds() / 3600,
         days_since_failure=(moment - here.started).total_seconds() / 86400,
         day=local.date(),
         hour=local.hour,
-        country=_country(here),
-        same_hour=known and any(each.hour == local.hour for each in paid),
-        same_day_of_month=known and sum(each.day == local.day for each in paid) * 2 >= len(paid),
-        active_hour=local.hour in customer.active_hours,
+        country=known.country,
+        same_hour=local.hour in known.hours,
+        same_day_of_month=local.day in known.days,
+        active_hour=local.hour in here.around.customer.active_hours,
         health=here.around.gateway_health if soon else 1.0,
     )
+    parts = parts_of(model, features)
+    return Candidate(moment, round(chance(parts), 4), tuple(parts))
 
 
 def _paid_at(here: Situation) -> tuple[datetime, ...]:

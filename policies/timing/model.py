@@ -4,7 +4,6 @@ Deterministic and explainable: the parts add up to the score. A learned file wit
 one; code stays. What times there are to choose from stands in `candidates.py`.
 """
 
-import calendar
 import math
 from datetime import date
 from typing import Any, NamedTuple
@@ -17,6 +16,10 @@ from policies.declines import Category
 from policies.package_data import settings
 
 Points = dict[str, float]
+
+# Not `calendar.day_name`: that one speaks the machine's language.
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = tuple("January February March April May June July August September October November December".split())
 
 
 class TimingModel(BaseModel):
@@ -114,8 +117,8 @@ def _payday(model: TimingModel, seen: Features) -> tuple[str, float]:
 def _calendar_parts(model: TimingModel, day: date, country: str | None) -> list[tuple[str, float]]:
     season = season_on(day, country)
     parts = [
-        (calendar.day_name[day.weekday()], model.weekday["points"][day.weekday()]),
-        (calendar.month_name[day.month], model.month.get(str(day.month), 0.0)),
+        (WEEKDAYS[day.weekday()], model.weekday["points"][day.weekday()]),
+        (MONTHS[day.month - 1], model.month.get(str(day.month), 0.0)),
     ]
     if season:
         parts.append((season.name, math.log(season.weight)))
