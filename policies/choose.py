@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 
-from policies.base import Record
+from policies.conditions import Subject, implies, matches
 from policies.document import PolicyDocument
 
-
-class Subject(Record):
-    """What the choice may look at."""
-
-    segment: str
+__all__ = ["Subject", "choose_policy", "hides"]
 
 
 def choose_policy(documents: Sequence[PolicyDocument], subject: Subject) -> PolicyDocument:
-    return next((d for d in documents if _applies(d, subject)), documents[-1])
+    return next((d for d in documents if matches(d.applies_when, subject)), documents[-1])
 
 
-def _applies(document: PolicyDocument, subject: Subject) -> bool:
-    return document.applies_when is None or subject.segment in document.applies_when.segments
+def hides(earlier: PolicyDocument, later: PolicyDocument) -> bool:
+    """Whether nobody ever gets as far as `later`, because `earlier` takes everybody that it is for."""
+    if earlier.applies_when is None:
+        return True
+    return later.applies_when is not None and implies(later.applies_when, earlier.applies_when)

@@ -6,24 +6,17 @@ written `15m`, `6h`, `3d`. To add a field: here, in `docs/policies.md`, and a te
 
 import hashlib
 import json
-import re
 from datetime import time, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from policies.conditions import Condition
 from policies.declines import TREATMENTS, Category, Retryable
 from policies.events import CloseOutcome
 from policies.risk import RiskLevel
+from policies.written import WEEKDAYS, ClockTime, Duration, HourRange, Part, Weekday, is_at_the_door
 
 MAX_BYTES = 16_000
 CHANNELS = ("email", "sms", "in_app")
@@ -31,96 +24,11 @@ TEMPLATES = frozenset(
     "payment_failed reminder final_notice limited suspended reinstated recovered offer handover".split()
 )
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(\d{1,4})([mhd])")
-
-
-def _read_duration(raw: Any) -> Any:
-    if isinstance(raw, timedelta):
-        return raw
-    match = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
-    if not match:
-        raise ValueError(f"{raw!r} is no duration; write minutes, hours or days such as 15m, 6h or 3d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _write_duration(value: timedelta) -> str:
-    minutes = int(value.total_seconds()) // 60
-    if minutes and minutes % 1440 == 0:
-        return f"{minutes // 1440}d"
-    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_read_duration),
-    PlainSerializer(_write_duration, return_type=str),
-]
-
-
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
-
-
-def _read_clock(raw: Any) -> Any:
-    if isinstance(raw, time) or (isinstance(raw, str) and _CLOCK.fullmatch(raw)):
-        return raw
-    raise ValueError(f'{raw!r} is no time of day; write it as "08:00", the customer\'s zone is added later')
-
-
-ClockTime = Annotated[time, BeforeValidator(_read_clock)]
 Channel = Annotated[str, Field(pattern="^(email|sms|in_app)$")]
 TemplateName = Annotated[str, Field(pattern=f"^({'|'.join(sorted(TEMPLATES))})$")]
 
 
-class _Part(BaseModel):
-    """Strict at the door, lenient inside: `load_policy` forbids unknown fields and runs the checks below; a document
-    that already travels in a case is read by older and newer workers alike (P7)."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-AT_THE_DOOR = {"at_the_door": True}
-"""The validation context under which documents are checked as a whole."""
-
-
-def _is_at_the_door(info: ValidationInfo) -> bool:
-    return bool(info.context and info.context.get("at_the_door"))
-
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-
-class _HourRange(_Part):
-    """`opens` up to, not including, `closes`; may go over midnight."""
-
-    opens: ClockTime
-    closes: ClockTime
-
-
-def _read_hours(raw: Any) -> Any:
-    if isinstance(raw, str) and raw.count("-") == 1:
-        opens, closes = (part.strip() for part in raw.split("-"))
-        return {"opens": opens, "closes": closes}
-    if isinstance(raw, _HourRange):
-        return raw
-    raise ValueError(f'{raw!r} is no range of hours; write it as "09:00-20:00"')
-
-
-def _write_hours(hours: _HourRange) -> str:
-    return f"{hours.opens:%H:%M}-{hours.closes:%H:%M}"
-
-
-HourRange = Annotated[_HourRange, BeforeValidator(_read_hours), PlainSerializer(_write_hours, return_type=str)]
-
-
-class AppliesWhen(_Part):
-    """Which cases the policy is for. Left out: all."""
-
-    segments: tuple[str, ...] = Field(min_length=1)
-
-
-class Avoid(_Part):
+class Avoid(Part):
     """Times at which nothing is retried, on the customer's own clock and calendar."""
 
     weekdays: tuple[Weekday, ...] = ()
@@ -141,7 +49,7 @@ class Avoid(_Part):
         return tuple((hours.opens, hours.closes) for hours in self.hours)
 
 
-class Retries(_Part):
+class Retries(Part):
     """`immediate` rungs apply to technical declines only; `ladder` rungs to every decline that time may heal; with
     `adaptive` timing the times are chosen by the model within `window` instead.
 
@@ -161,7 +69,7 @@ class Retries(_Part):
 
     @model_validator(mode="after")
     def _increasing(self, info: ValidationInfo) -> Self:
-        if not _is_at_the_door(info):
+        if not is_at_the_door(info):
             return self
         for name, rungs in (("immediate", self.immediate), ("ladder", self.ladder)):
             for position, (earlier, later) in enumerate(pairwise(rungs), start=2):
@@ -170,7 +78,7 @@ class Retries(_Part):
         return self
 
 
-class Contact(_Part):
+class Contact(Part):
     """Hours on the customer's own clock in which messages may be sent; `gap` keeps two scheduled messages apart."""
 
     opens: ClockTime = time(8)
@@ -185,7 +93,7 @@ class Contact(_Part):
 
     @model_validator(mode="after")
     def _can_be_kept(self, info: ValidationInfo) -> Self:
-        if not _is_at_the_door(info):
+        if not is_at_the_door(info):
             return self
         if self.opens > self.closes:
             raise ValueError("closes must come after opens; the same time twice means all day")
@@ -196,7 +104,7 @@ class Contact(_Part):
         return self
 
 
-class ScheduledMessage(_Part):
+class ScheduledMessage(Part):
     """Due `after` a time, or when the payment has failed `failures` times in a row; only for `categories`, if given."""
 
     name: str = Field(pattern="^[a-z0-9_]{1,40}$")
@@ -208,19 +116,19 @@ class ScheduledMessage(_Part):
 
     @model_validator(mode="after")
     def _one_trigger(self, info: ValidationInfo) -> Self:
-        if _is_at_the_door(info) and (self.after is None) == (self.failures is None):
+        if is_at_the_door(info) and (self.after is None) == (self.failures is None):
             raise ValueError("give either after or failures, so that it is clear when the message is due")
         return self
 
 
-class ScheduledOffer(_Part):
+class ScheduledOffer(Part):
     after: Duration
     categories: tuple[Category, ...] = ()
     offers: tuple[str, ...] = Field(min_length=1)
     channels: tuple[Channel, ...] = Field(min_length=1)
 
 
-class LimitAccess(_Part):
+class LimitAccess(Part):
     """Takes these benefits and names them: `takes` the non-recurring ones first, then `takes_recurring`; what is not
     listed stays usable. After a time or so many failures in a row, whichever comes first."""
 
@@ -231,12 +139,12 @@ class LimitAccess(_Part):
 
     @model_validator(mode="after")
     def _has_a_trigger(self, info: ValidationInfo) -> Self:
-        if _is_at_the_door(info):
+        if is_at_the_door(info):
             _needs_a_trigger(self.after, self.failures)
         return self
 
 
-class SuspendAccess(_Part):
+class SuspendAccess(Part):
     """After a time or so many failures in a row, whichever comes first."""
 
     after: Duration | None = None
@@ -244,7 +152,7 @@ class SuspendAccess(_Part):
 
     @model_validator(mode="after")
     def _has_a_trigger(self, info: ValidationInfo) -> Self:
-        if _is_at_the_door(info):
+        if is_at_the_door(info):
             _needs_a_trigger(self.after, self.failures)
         return self
 
@@ -254,7 +162,7 @@ def _needs_a_trigger(after: timedelta | None, failures: int | None) -> None:
         raise ValueError("give after, failures or both, so that it is clear when it happens")
 
 
-class Chronic(_Part):
+class Chronic(Part):
     """A firmer line for customers whose payments keep failing; what is left out stays as for everybody."""
 
     maximum: int | None = Field(default=None, ge=1, le=15)
@@ -263,25 +171,25 @@ class Chronic(_Part):
     close_after: Duration | None = None
 
 
-class EscalateTo(_Part):
+class EscalateTo(Part):
     after: Duration
     to: str = Field(pattern="^(support_contact|ops)$")
 
 
-class Closing(_Part):
+class Closing(Part):
     after: Duration
     outcome: CloseOutcome = CloseOutcome.WRITTEN_OFF
 
     @model_validator(mode="after")
     def _unpaid(self, info: ValidationInfo) -> Self:
-        if not _is_at_the_door(info):
+        if not is_at_the_door(info):
             return self
         if self.outcome not in (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED):
             raise ValueError("a policy closes as written_off or cancelled; the rest comes from the source alone")
         return self
 
 
-class Reinstatement(_Part):
+class Reinstatement(Part):
     """Conditions in the merchant's own words, each a sentence that the suspension message quotes. Service comes back
     when `paid_percent` of the claim is paid."""
 
@@ -289,10 +197,10 @@ class Reinstatement(_Part):
     paid_percent: int = Field(default=100, ge=1, le=100)
 
 
-class PolicyDocument(_Part):
+class PolicyDocument(Part):
     name: str = Field(pattern="^[a-z0-9_]{1,40}$")
     version: int = Field(ge=1)
-    applies_when: AppliesWhen | None = None
+    applies_when: Condition | None = None
     retries: Retries
     contact: Contact = Contact()
     messages: tuple[ScheduledMessage, ...] = ()
@@ -305,38 +213,6 @@ class PolicyDocument(_Part):
     reinstatement: Reinstatement
     escalate: EscalateTo | None = None
     close: Closing
-
-    @model_validator(mode="after")
-    def _one_timeline(self, info: ValidationInfo) -> Self:
-        if not _is_at_the_door(info):
-            return self
-        end, ladder = self.close.after, self.retries.ladder
-        for what, after in self._scheduled():
-            if after >= end:
-                raise ValueError(
-                    f"{what} at {_write_duration(after)} never happens: the case closes at {_write_duration(end)}"
-                )
-        limit, suspend = (part.after if part else None for part in (self.limit, self.suspend))
-        if suspend is not None and ladder and suspend <= ladder[0]:
-            raise ValueError("suspend comes before the first retry; suspend later or retry earlier")
-        if limit is not None and suspend is not None and limit >= suspend:
-            raise ValueError("limit must come before suspend; give it an earlier time or leave it out")
-        rungs = len(self.retries.ladder)
-        if self.retries.maximum < rungs:
-            raise ValueError(f"maximum {self.retries.maximum} never reaches rung {self.retries.maximum + 1} of {rungs}")
-        names = [message.name for message in self.messages]
-        if len(set(names)) != len(names):
-            raise ValueError("two messages have one name; a message is sent once per name")
-        return self
-
-    def _scheduled(self) -> list[tuple[str, timedelta]]:
-        rows = [(f"ladder rung {n}", after) for n, after in enumerate(self.retries.ladder, start=1)]
-        rows += [(f"message {m.name}", m.after) for m in self.messages if m.after is not None]
-        rows += [(f"offer {n}", o.after) for n, o in enumerate(self.offers, start=1)]
-        rows += [("limit", self.limit.after)] if self.limit and self.limit.after is not None else []
-        rows += [("suspend", self.suspend.after)] if self.suspend and self.suspend.after is not None else []
-        rows += [("escalate", self.escalate.after)] if self.escalate else []
-        return rows
 
     def silence_for(self, category: Category) -> timedelta:
         """How long nothing is written: only while time alone may heal the decline."""

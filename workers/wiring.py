@@ -23,7 +23,10 @@ from policies.document import PolicyDocument
 from policies.load import load_policies
 from workers.settings import Settings
 
-SHIPPED_POLICIES = ("enterprise.yaml", "premium.yaml", "self_serve.yaml")
+SHIPPED_POLICIES = tuple(
+    f"{name}.yaml"
+    for name in ("enterprise", "premium", "b2b_invoice", "annual", "bank_debit", "low_value", "self_serve")
+)
 
 SPEAKERS: dict[str, Speaker] = {"stripe": StripeSpeaker()}
 

@@ -1,24 +1,48 @@
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
-from policies.choose import Subject, choose_policy
-from tests.policies.timeline import SHIPPED
+from policies.choose import choose_policy, hides
+from policies.conditions import Subject
+from policies.instruments import PaymentType
+from policies.money import Money
+from tests.policies.timeline import ENTERPRISE, PREMIUM, SELF_SERVE, SHIPPED
+
+
+def eur(minor: int) -> Money:
+    return Money(amount_minor=minor, currency="EUR")
 
 
 @pytest.mark.parametrize(
-    ("segment", "chosen"),
+    ("known", "chosen"),
     [
-        ("enterprise", "enterprise"),
-        ("premium", "premium"),
-        ("self_serve", "self_serve"),
-        ("never heard of", "self_serve"),
-        ("", "self_serve"),
+        ({"segment": "enterprise"}, "enterprise"),
+        ({"segment": "premium"}, "premium"),
+        ({"segment": "enterprise", "plan_interval": "year", "payment_type": PaymentType.BANK_DEBIT}, "enterprise"),
+        ({"segment": "b2b"}, "b2b_invoice"),
+        ({"tags": ("b2b_invoice", "vip")}, "b2b_invoice"),
+        ({"plan_interval": "year"}, "annual"),
+        ({"payment_type": PaymentType.BANK_DEBIT}, "bank_debit"),
+        ({"amount": eur(499)}, "low_value"),
+        ({"amount": eur(500)}, "self_serve"),
+        ({"amount": Money(amount_minor=100, currency="JPY")}, "self_serve"),
+        ({"segment": "never heard of"}, "self_serve"),
+        ({"segment": ""}, "self_serve"),
+        ({"tenure": timedelta(days=9), "country": "DE"}, "self_serve"),
     ],
 )
-def test_the_first_that_applies_is_chosen_and_the_last_is_for_everybody(segment: str, chosen: str) -> None:
-    assert choose_policy(SHIPPED, Subject(segment=segment)).name == chosen
+def test_the_first_that_applies_is_chosen_and_the_last_is_for_everybody(known: dict[str, Any], chosen: str) -> None:
+    assert choose_policy(SHIPPED, Subject(**{"segment": "self_serve", **known})).name == chosen
 
 
 def test_of_two_that_apply_the_first_wins() -> None:
-    enterprise, _, default = SHIPPED
-    other = enterprise.model_copy(update={"name": "other"})
-    assert choose_policy((other, enterprise, default), Subject(segment="enterprise")).name == "other"
+    other = ENTERPRISE.model_copy(update={"name": "other"})
+    assert choose_policy((other, ENTERPRISE, SELF_SERVE), Subject(segment="enterprise")).name == "other"
+
+
+def test_one_that_takes_everybody_hides_what_comes_after_it() -> None:
+    assert hides(SELF_SERVE, PREMIUM)
+    assert hides(PREMIUM, PREMIUM)
+    assert not hides(ENTERPRISE, PREMIUM)
+    assert not hides(PREMIUM, SELF_SERVE)

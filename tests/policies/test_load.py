@@ -1,5 +1,6 @@
 """Documents are refused at the door. `bad/` holds one wrong file per message, the expected text beside it."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from policies.declines import Category
 from policies.document import PolicyDocument, PolicySnapshot, SuspendAccess, canonical_json
-from policies.load import PolicyError, load_policies, load_policy
+from policies.load import PolicyError, json_schema, load_policies, load_policy
 from tests.policies.timeline import DOCUMENTS, SELF_SERVE, SHIPPED
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
@@ -27,8 +28,8 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(PolicyError) as refused:
         load_policy(text, "self_serve.yaml")
     assert [line.split(" ")[0] for line in str(refused.value).splitlines()] == [
-        "self_serve.yaml:3:",
-        "self_serve.yaml:25:",
+        "self_serve.yaml:4:1:",
+        "self_serve.yaml:26:3:",
     ]
 
 
@@ -77,14 +78,12 @@ def test_no_document_at_all_is_refused() -> None:
 
 
 def test_a_document_behind_the_default_is_unreachable() -> None:
-    with pytest.raises(
-        PolicyError, match=r"a\.yaml:1: applies to every case, so the policies after it are unreachable"
-    ):
+    with pytest.raises(PolicyError, match=r"b\.yaml:1:1: premium is unreachable: self_serve comes first"):
         load_policies([("a.yaml", SELF_SERVE_TEXT), ("b.yaml", FOR_PREMIUM)])
 
 
 def test_the_last_document_must_apply_to_everybody() -> None:
-    with pytest.raises(PolicyError, match=r"b\.yaml:1: the last policy is the default"):
+    with pytest.raises(PolicyError, match=r"b\.yaml:1:1: the last policy is the default"):
         load_policies([("b.yaml", FOR_PREMIUM)])
 
 
@@ -92,3 +91,20 @@ def test_two_documents_cannot_share_a_name() -> None:
     twice = FOR_PREMIUM.replace("name: premium", "name: self_serve")
     with pytest.raises(PolicyError, match="two policies have one name: self_serve, self_serve"):
         load_policies([("a.yaml", twice), ("b.yaml", SELF_SERVE_TEXT)])
+
+
+def test_a_document_behind_one_that_takes_all_of_its_cases_is_unreachable() -> None:
+    wide = FOR_PREMIUM.replace("[premium]}", "[premium, gold]}").replace("name: premium", "name: wide")
+    with pytest.raises(PolicyError, match=r"b\.yaml:1:1: premium is unreachable: wide comes first"):
+        load_policies([("a.yaml", wide), ("b.yaml", FOR_PREMIUM), ("c.yaml", SELF_SERVE_TEXT)])
+
+
+def test_the_schema_for_editors_is_current() -> None:
+    kept = json.loads((DOCUMENTS.parents[1] / "docs" / "policy.schema.json").read_text())
+    assert kept == json_schema(), "write it anew: ./dev recoup policy show --schema > docs/policy.schema.json"
+
+
+@pytest.mark.parametrize("document", SHIPPED, ids=lambda document: document.name)
+def test_shipped_documents_name_the_schema_so_that_editors_help(document: PolicyDocument) -> None:
+    first = (DOCUMENTS / f"{document.name}.yaml").read_text().splitlines()[0]
+    assert first == "# yaml-language-server: $schema=../../docs/policy.schema.json"

@@ -27,10 +27,9 @@ from policies.money import Money
 from policies.network_rules import LedgerEntry, ProposedAttempt
 
 DOCUMENTS = Path(__file__).parents[2] / "policies" / "documents"
-SHIPPED = load_policies(
-    [(f"{name}.yaml", (DOCUMENTS / f"{name}.yaml").read_text()) for name in ("enterprise", "premium", "self_serve")]
-)
-ENTERPRISE, PREMIUM, SELF_SERVE = SHIPPED
+NAMES = ("enterprise", "premium", "b2b_invoice", "annual", "bank_debit", "low_value", "self_serve")
+SHIPPED = load_policies([(f"{name}.yaml", (DOCUMENTS / f"{name}.yaml").read_text()) for name in NAMES])
+ENTERPRISE, PREMIUM, B2B_INVOICE, ANNUAL, BANK_DEBIT, LOW_VALUE, SELF_SERVE = SHIPPED
 
 # A Monday, ten in the morning in UTC: inside everybody's contact hours.
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
