@@ -26,7 +26,7 @@ def next_allowed(
     subdivision: str | None = None,
 ) -> datetime:
     """The first moment, not before `moment`, outside all that is avoided; UTC. `hours`: from up to, may go over
-    midnight. A day that is avoided is left at its midnight; seasons that only spread are not waited for."""
+    midnight. From a day that is avoided it goes to the same time of the next; seasons that only spread are not waited for."""
     info = ZoneInfo(zone)
 
     def is_avoided(day: date) -> bool:
@@ -41,7 +41,7 @@ def next_allowed(
     while candidate <= moment + LONGEST_WAIT:
         local = candidate.astimezone(info)
         if is_avoided(local.date()):
-            candidate = _at(local.date() + timedelta(days=1), time(0), info, candidate)
+            candidate = _at(local.date() + timedelta(days=1), local.time(), info, candidate)
             continue
         until = next((end for start, end in hours if _within(local.time(), start, end)), None)
         if until is None:
