@@ -59,7 +59,7 @@ class MigrateReport(Record):
         return 1 if self.count("unreachable") else 0
 
 
-class NotConfirmed(Exception):
+class NotConfirmed(Mistake):
     """Somebody was asked and said no."""
 
 
@@ -89,7 +89,7 @@ async def migrate(
     counted = await reach.store.cases.how_many_run(chosen)
     total = _at_most(counted, limit)
     if total and not dry_run and not confirm(total):
-        raise NotConfirmed
+        raise NotConfirmed("nothing was moved")
 
     async def one(case: RunningCase) -> CaseMove:
         return await _move(reach, case, new, by, dry_run)
