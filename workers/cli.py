@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from workers.cli_policy import policy
+from workers.cli_rules import declines, network
+
 app = typer.Typer(
     name="recoup",
     help="Recovers failed recurring payments: one durable Temporal workflow per failed invoice.",
@@ -16,6 +19,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(policy)
+app.add_typer(declines)
+app.add_typer(network)
 
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Where all state lives; default: your data directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

@@ -126,5 +126,5 @@ def _unknown(gateway: str, raw: str, network_code: str | None, advice_code: str 
 def nearest(gateway: str, code: str, count: int = 3) -> tuple[str, ...]:
     """Codes of that gateway that are spelled alike, for the sentence that says what was wrong."""
     tables = GATEWAY_TABLES.get(gateway, ())
-    known = [row.code for row in all_rows() if row.table in tables]
+    known = sorted({row.code for row in all_rows() if row.table in tables})
     return tuple(difflib.get_close_matches(code, known, n=count, cutoff=0.5))
