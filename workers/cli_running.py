@@ -92,8 +92,9 @@ async def _look(settings: "Settings", named: str, which: Which, limit: int | Non
     from workers.policy_tools.running_cases import reached
 
     new = _snapshot(settings, named)
+    chosen = which.of(new)
     async with reached(settings) as reach:
-        return await impact.impact(reach, new, which.of(new), datetime.now(UTC), limit)
+        return await impact.impact(reach, new, chosen, datetime.now(UTC), limit)
 
 
 async def _move(
