@@ -1,26 +1,30 @@
-"""Which cases a policy is for: a typed tree of conditions, and whether one tree can be met where another one cannot.
+"""Which cases a policy is for: a typed tree of conditions on what is known when a case opens.
 
 Several fields in one node must all hold; `all`, `any` and `not` combine nodes. What nobody knows of a case (no country,
-no tenure) meets no condition on it. To add one: a field here, the same in `Subject`, a line in `_TESTS`.
+no tenure) meets no condition on it. Whether a policy can be reached at all is worked out in `reachable.py`. To add a
+field: here and in `docs/policies.md`, what it looks at in `Subject`, and the values it tells apart in `reachable.py`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field
 
 from policies.base import Record
 from policies.instruments import PaymentType
 from policies.money import Currency, Money
 from policies.risk import RiskLevel
-from policies.written import Duration, Part, is_at_the_door
+from policies.written import Duration, Part, Text
 
-Words = Annotated[tuple[str, ...], Field(min_length=1)]
+PlanInterval = Literal["day", "week", "month", "year"]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
+Given = Field(default=None, min_length=1)
 
 
 class AmountRange(Part):
-    """Minor units of the currency; an amount in another currency is outside."""
+    """Minor units of the currency, `at_least` up to, not including, `below`; an amount in another currency is outside,
+    since nothing is converted."""
 
     currency: Currency
     at_least: int | None = None
@@ -28,34 +32,39 @@ class AmountRange(Part):
 
 
 class TenureRange(Part):
+    """How long they have been a customer when the payment fails."""
+
     at_least: Duration | None = None
     below: Duration | None = None
 
 
 class Condition(Part):
-    segments: Words | None = None
-    countries: Words | None = None
-    plan_intervals: Words | None = None
-    payment_types: tuple[PaymentType, ...] | None = None
-    risks: tuple[RiskLevel, ...] | None = None
-    tags: Words | None = None
+    """A list of values: the case has one of them; `tags`: at least one."""
+
+    # `not` is a word of Python's: the alias must stand in every written form, or a history would lose the condition.
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    segments: tuple[str, ...] | None = Given
+    countries: tuple[Country, ...] | None = Given
+    plan_intervals: tuple[PlanInterval, ...] | None = Given
+    payment_types: tuple[PaymentType, ...] | None = Given
+    risks: tuple[RiskLevel, ...] | None = Given
+    tags: tuple[Text, ...] | None = Given
     amount: AmountRange | None = None
     tenure: TenureRange | None = None
-    all: "tuple[Condition, ...] | None" = None
-    any: "tuple[Condition, ...] | None" = None
+    all: tuple["Condition", ...] | None = Given
+    any: tuple["Condition", ...] | None = Given
     not_: "Condition | None" = Field(default=None, alias="not")
 
-    @model_validator(mode="after")
-    def _says_something(self, info: ValidationInfo) -> Self:
-        if is_at_the_door(info) and not list(pieces_of(self)):
-            raise ValueError(
-                "a condition without a field applies to nothing in particular; name a field or leave it out"
-            )
-        return self
+    @property
+    def parts(self) -> tuple["Condition", ...]:
+        """The conditions right inside it."""
+        inside = (*(self.all or ()), *(self.any or ()))
+        return (*inside, self.not_) if self.not_ else inside
 
 
 class Subject(Record):
-    """What the choice may look at. None or empty: not known."""
+    """What the choice may look at. None or empty: not known. `tenure`: at the failure."""
 
     segment: str
     amount: Money | None = None
@@ -69,79 +78,84 @@ class Subject(Record):
 
 def matches(condition: Condition | None, subject: Subject) -> bool:
     """Left out: everybody."""
-    return condition is None or all(_TESTS[name](wanted, subject) for name, wanted in pieces_of(condition))
+    return condition is None or holds(condition, _known(subject)) is True
 
 
-def pieces_of(condition: Condition) -> Iterator[tuple[str, Any]]:
-    """The fields that are given, `all` taken apart: every piece must hold."""
-    for name in type(condition).model_fields:
-        wanted = getattr(condition, name)
-        if wanted is None:
-            continue
-        if name == "all":
-            for part in wanted:
-                yield from pieces_of(part)
-        else:
-            yield name, wanted
+Known = Mapping[str, Any]
+"""What is known of a case, by dimension: those of `LISTED`, `amount`, `tenure`, and `tags` (all of them) or `tag:<tag>`
+(bool). A dimension that stands there as None is one that nobody can tell; one that is missing is not decided yet."""
+
+LISTED = {
+    "segments": "segment",
+    "countries": "country",
+    "plan_intervals": "plan_interval",
+    "payment_types": "payment_type",
+    "risks": "risk",
+}
+"""Field that lists values -> the dimension it looks at."""
 
 
-def _within(value: Any, at_least: Any, below: Any) -> bool:
-    return (at_least is None or value >= at_least) and (below is None or value < below)
+def listed(condition: Condition) -> list[tuple[str, tuple[Any, ...]]]:
+    """The dimensions it names values of, with these."""
+    named = [(dimension, getattr(condition, field)) for field, dimension in LISTED.items()]
+    return [(dimension, values) for dimension, values in named if values]
 
 
-def _amount(wanted: AmountRange, subject: Subject) -> bool:
-    amount = subject.amount
+def holds(condition: Condition, known: Known) -> bool | None:
+    """None: that depends on what is not decided yet."""
+    answers = [_is_one_of(known, dimension, values) for dimension, values in listed(condition)]
+    if condition.tags:
+        answers.append(_any([_has_tag(known, tag) for tag in condition.tags]))
+    if condition.amount:
+        answers.append(_has_amount(known, condition.amount))
+    if condition.tenure:
+        answers.append(_has_tenure(known, condition.tenure))
+    answers += [holds(part, known) for part in condition.all or ()]
+    if condition.any:
+        answers.append(_any([holds(part, known) for part in condition.any]))
+    if condition.not_:
+        answers.append(opposite(holds(condition.not_, known)))
+    return every(answers)
+
+
+def every(answers: list[bool | None]) -> bool | None:
+    return False if False in answers else None if None in answers else True
+
+
+def opposite(answer: bool | None) -> bool | None:
+    return None if answer is None else not answer
+
+
+def _any(answers: list[bool | None]) -> bool | None:
+    return True if True in answers else None if None in answers else False
+
+
+def _known(subject: Subject) -> Known:
+    return {name: getattr(subject, name) for name in (*LISTED.values(), "tags", "amount", "tenure")}
+
+
+def _is_one_of(known: Known, dimension: str, values: tuple[Any, ...]) -> bool | None:
+    return known[dimension] in values if dimension in known else None
+
+
+def _has_tag(known: Known, tag: str) -> bool | None:
+    return tag in known["tags"] if "tags" in known else known.get(f"tag:{tag}")
+
+
+def _has_amount(known: Known, wanted: AmountRange) -> bool | None:
+    if "amount" not in known:
+        return None
+    amount: Money | None = known["amount"]
     if amount is None or amount.currency != wanted.currency:
         return False
     return _within(amount.amount_minor, wanted.at_least, wanted.below)
 
 
-def _tenure(wanted: TenureRange, subject: Subject) -> bool:
-    return subject.tenure is not None and _within(subject.tenure, wanted.at_least, wanted.below)
+def _has_tenure(known: Known, wanted: TenureRange) -> bool | None:
+    if "tenure" not in known:
+        return None
+    return known["tenure"] is not None and _within(known["tenure"], wanted.at_least, wanted.below)
 
 
-_TESTS: dict[str, Callable[[Any, Subject], bool]] = {
-    "segments": lambda wanted, subject: subject.segment in wanted,
-    "countries": lambda wanted, subject: subject.country in wanted,
-    "plan_intervals": lambda wanted, subject: subject.plan_interval in wanted,
-    "payment_types": lambda wanted, subject: subject.payment_type in wanted,
-    "risks": lambda wanted, subject: subject.risk in wanted,
-    "tags": lambda wanted, subject: bool(set(wanted) & set(subject.tags)),
-    "amount": _amount,
-    "tenure": _tenure,
-    "any": lambda wanted, subject: any(matches(part, subject) for part in wanted),
-    "not_": lambda wanted, subject: not matches(wanted, subject),
-}
-
-
-# --- which policies are never reached --------------------------------------------------------------------------------
-
-
-def implies(narrow: Condition, wide: Condition) -> bool:
-    """Whether everybody who meets `narrow` surely meets `wide`. Sees sets, ranges, `all` and `any`, and equal `not`s;
-    what it does not see is answered with False, so that a policy is never called unreachable wrongly."""
-    return all(_follows(narrow, name, wanted) for name, wanted in pieces_of(wide))
-
-
-def _follows(narrow: Condition, name: str, wanted: Any) -> bool:
-    if name == "any" and any(implies(narrow, part) for part in wanted):
-        return True
-    return any(_is_tighter(own_name, own, name, wanted) for own_name, own in pieces_of(narrow))
-
-
-def _is_tighter(own_name: str, own: Any, name: str, wanted: Any) -> bool:
-    if own_name == "any":
-        return all(_follows(part, name, wanted) for part in own)
-    if own_name != name:
-        return False
-    if isinstance(wanted, AmountRange):
-        return bool(own.currency == wanted.currency) and _is_inside(own, wanted)
-    if isinstance(wanted, TenureRange):
-        return _is_inside(own, wanted)
-    return bool(own == wanted) if name in ("not_", "any") else set(own) <= set(wanted)
-
-
-def _is_inside(own: Any, wanted: Any) -> bool:
-    starts = wanted.at_least is None or (own.at_least is not None and own.at_least >= wanted.at_least)
-    ends = wanted.below is None or (own.below is not None and own.below <= wanted.below)
-    return bool(starts and ends)
+def _within(value: Any, at_least: Any, below: Any) -> bool:
+    return (at_least is None or value >= at_least) and (below is None or value < below)

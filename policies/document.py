@@ -1,35 +1,39 @@
 """What a merchant may ask for: one timeline per segment with retries, messages, access and the end, in order (P5).
 
 All offsets count from the first failure (`failed_at`); time in which the case was held does not count. Durations are
-written `15m`, `6h`, `3d`. To add a field: here, in `docs/policies.md`, and a test that shows it changing a decision.
+written `15m`, `6h`, `3d`. What makes sense together is asked at the door (`door.py`). To add a field: here, with a
+default, since documents travel in running cases; in `docs/policies.md`; and a test that shows it changing a decision.
 """
 
 import hashlib
 import json
 from datetime import time, timedelta
-from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from policies.conditions import Condition
-from policies.declines import TREATMENTS, Category, Retryable
+from policies.declines import Category
 from policies.events import CloseOutcome
 from policies.risk import RiskLevel
-from policies.written import WEEKDAYS, ClockTime, Duration, HourRange, Part, Weekday, is_at_the_door
+from policies.written import WEEKDAYS, ClockTime, Duration, HourRange, Hours, Part, Text, Weekday
 
 MAX_BYTES = 16_000
 CHANNELS = ("email", "sms", "in_app")
+PEOPLE = ("support_contact", "ops")
 TEMPLATES = frozenset(
     "payment_failed reminder final_notice limited suspended reinstated recovered offer handover".split()
 )
 
-Channel = Annotated[str, Field(pattern="^(email|sms|in_app)$")]
+Name = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")]
+Channel = Annotated[str, Field(pattern=f"^({'|'.join(CHANNELS)})$")]
 TemplateName = Annotated[str, Field(pattern=f"^({'|'.join(sorted(TEMPLATES))})$")]
+FailureCount = Annotated[int, Field(ge=1, le=16)]
 
 
 class Avoid(Part):
-    """Times at which nothing is retried, on the customer's own clock and calendar."""
+    """Times at which nothing is retried, on the customer's own clock and calendar; hours may go over midnight."""
 
     weekdays: tuple[Weekday, ...] = ()
     hours: tuple[HourRange, ...] = ()
@@ -42,11 +46,21 @@ class Avoid(Part):
 
     @property
     def weekday_numbers(self) -> tuple[int, ...]:
-        return tuple(WEEKDAYS.index(day) for day in self.weekdays)
+        return _numbers(self.weekdays)
 
     @property
     def clock_hours(self) -> tuple[tuple[time, time], ...]:
-        return tuple((hours.opens, hours.closes) for hours in self.hours)
+        return _clock_hours(self.hours)
+
+
+@lru_cache(maxsize=256)
+def _numbers(weekdays: tuple[Weekday, ...]) -> tuple[int, ...]:
+    return tuple(WEEKDAYS.index(day) for day in weekdays)
+
+
+@lru_cache(maxsize=256)
+def _clock_hours(hours: tuple[Hours, ...]) -> tuple[tuple[time, time], ...]:
+    return tuple((each.opens, each.closes) for each in hours)
 
 
 class Retries(Part):
@@ -67,19 +81,10 @@ class Retries(Part):
     business_days: bool = False
     avoid: Avoid = Avoid()
 
-    @model_validator(mode="after")
-    def _increasing(self, info: ValidationInfo) -> Self:
-        if not is_at_the_door(info):
-            return self
-        for name, rungs in (("immediate", self.immediate), ("ladder", self.ladder)):
-            for position, (earlier, later) in enumerate(pairwise(rungs), start=2):
-                if later <= earlier:
-                    raise ValueError(f"{name} rung {position} must come after rung {position - 1}; put them in order")
-        return self
-
 
 class Contact(Part):
-    """Hours on the customer's own clock in which messages may be sent; `gap` keeps two scheduled messages apart."""
+    """Hours on the customer's own clock in which messages may be sent; `hours`: those of one channel instead.
+    `gap` keeps two scheduled messages apart."""
 
     opens: ClockTime = time(8)
     closes: ClockTime = time(20)
@@ -91,40 +96,22 @@ class Contact(Part):
         own = self.hours.get(channel)
         return (own.opens, own.closes) if own else (self.opens, self.closes)
 
-    @model_validator(mode="after")
-    def _can_be_kept(self, info: ValidationInfo) -> Self:
-        if not is_at_the_door(info):
-            return self
-        if self.opens > self.closes:
-            raise ValueError("closes must come after opens; the same time twice means all day")
-        for category in self.silent_window:
-            if TREATMENTS[category].retryable is not Retryable.YES:
-                reason = "only the customer can help, so silence would lose time; leave it out"
-                raise ValueError(f"silent_window of {category.value}: {reason}")
-        return self
-
 
 class ScheduledMessage(Part):
     """Due `after` a time, or when the payment has failed `failures` times in a row; only for `categories`, if given."""
 
-    name: str = Field(pattern="^[a-z0-9_]{1,40}$")
+    name: Name
     after: Duration | None = None
-    failures: int | None = Field(default=None, ge=1, le=16)
+    failures: FailureCount | None = None
     categories: tuple[Category, ...] = ()
     template: TemplateName
     channels: tuple[Channel, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _one_trigger(self, info: ValidationInfo) -> Self:
-        if is_at_the_door(info) and (self.after is None) == (self.failures is None):
-            raise ValueError("give either after or failures, so that it is clear when the message is due")
-        return self
 
 
 class ScheduledOffer(Part):
     after: Duration
     categories: tuple[Category, ...] = ()
-    offers: tuple[str, ...] = Field(min_length=1)
+    offers: tuple[Text, ...] = Field(min_length=1)
     channels: tuple[Channel, ...] = Field(min_length=1)
 
 
@@ -133,33 +120,16 @@ class LimitAccess(Part):
     listed stays usable. After a time or so many failures in a row, whichever comes first."""
 
     after: Duration | None = None
-    failures: int | None = Field(default=None, ge=1, le=16)
-    takes: tuple[str, ...] = Field(min_length=1)
-    takes_recurring: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _has_a_trigger(self, info: ValidationInfo) -> Self:
-        if is_at_the_door(info):
-            _needs_a_trigger(self.after, self.failures)
-        return self
+    failures: FailureCount | None = None
+    takes: tuple[Text, ...] = Field(min_length=1)
+    takes_recurring: tuple[Text, ...] = ()
 
 
 class SuspendAccess(Part):
     """After a time or so many failures in a row, whichever comes first."""
 
     after: Duration | None = None
-    failures: int | None = Field(default=None, ge=1, le=16)
-
-    @model_validator(mode="after")
-    def _has_a_trigger(self, info: ValidationInfo) -> Self:
-        if is_at_the_door(info):
-            _needs_a_trigger(self.after, self.failures)
-        return self
-
-
-def _needs_a_trigger(after: timedelta | None, failures: int | None) -> None:
-    if after is None and failures is None:
-        raise ValueError("give after, failures or both, so that it is clear when it happens")
+    failures: FailureCount | None = None
 
 
 class Chronic(Part):
@@ -173,39 +143,33 @@ class Chronic(Part):
 
 class EscalateTo(Part):
     after: Duration
-    to: str = Field(pattern="^(support_contact|ops)$")
+    to: str = Field(pattern=f"^({'|'.join(PEOPLE)})$")
 
 
 class Closing(Part):
     after: Duration
     outcome: CloseOutcome = CloseOutcome.WRITTEN_OFF
 
-    @model_validator(mode="after")
-    def _unpaid(self, info: ValidationInfo) -> Self:
-        if not is_at_the_door(info):
-            return self
-        if self.outcome not in (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED):
-            raise ValueError("a policy closes as written_off or cancelled; the rest comes from the source alone")
-        return self
-
 
 class Reinstatement(Part):
     """Conditions in the merchant's own words, each a sentence that the suspension message quotes. Service comes back
     when `paid_percent` of the claim is paid."""
 
-    conditions: tuple[str, ...] = Field(min_length=1)
+    conditions: tuple[Text, ...] = Field(min_length=1)
     paid_percent: int = Field(default=100, ge=1, le=100)
 
 
 class PolicyDocument(Part):
-    name: str = Field(pattern="^[a-z0-9_]{1,40}$")
+    """`applies_when` left out: for every case. `grace`: no service is taken before it ends, however many failures."""
+
+    name: Name
     version: int = Field(ge=1)
     applies_when: Condition | None = None
     retries: Retries
     contact: Contact = Contact()
     messages: tuple[ScheduledMessage, ...] = ()
     offers: tuple[ScheduledOffer, ...] = ()
-    access_channels: tuple[Channel, ...] = ("email", "in_app")
+    access_channels: tuple[Channel, ...] = Field(default=("email", "in_app"), min_length=1)
     grace: Duration = timedelta()
     limit: LimitAccess | None = None
     suspend: SuspendAccess | None = None
@@ -219,7 +183,7 @@ class PolicyDocument(Part):
         return self.contact.silent_window.get(category, timedelta())
 
     def for_risk(self, level: RiskLevel) -> "PolicyDocument":
-        """The line that is taken with such a customer."""
+        """The line that is taken with such a customer; this very document where nothing changes."""
         firmer = self.chronic
         if firmer is None or level is not RiskLevel.CHRONIC:
             return self
@@ -232,7 +196,7 @@ class PolicyDocument(Part):
             changes["suspend"] = self.suspend.model_copy(update={"after": firmer.suspend_after})
         if firmer.close_after:
             changes["close"] = self.close.model_copy(update={"after": firmer.close_after})
-        return self.model_copy(update=changes)
+        return self.model_copy(update=changes) if changes else self
 
     @property
     def edition(self) -> str:

@@ -1,79 +1,94 @@
-"""What must be right about a policy as a whole before it is let in: one timeline, every part of it reachable (P5).
+"""What is refused at the door although it is spelled right: a policy that cannot mean what it says (P5).
 
-Each finding names the path of the field, what is wrong and what to do. Single values are checked where they are
-declared, in `document.py`.
+Each finding names the field, what is wrong and what to do. What is not spelled right is told in `spelling.py`; whether
+the times fit together stands in `door_timeline.py`, whether a policy of a list is ever chosen in `reachable.py`.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from datetime import time
+from itertools import pairwise
+from typing import Any
 
 from policies.calendars import seasons
-from policies.document import PolicyDocument
-from policies.written import write_duration
+from policies.conditions import LISTED, Condition
+from policies.declines import TREATMENTS, Category, Retryable
+from policies.document import (
+    MAX_BYTES,
+    Avoid,
+    Contact,
+    PolicyDocument,
+    Retries,
+    ScheduledMessage,
+    canonical_json,
+)
+from policies.door_timeline import timeline_findings
+from policies.events import CloseOutcome
+from policies.findings import Finding, Path
+from policies.nearest_word import suggestion
+from policies.reachable import is_reachable
+from policies.written import WEEKDAYS, Hours
 
-USEFUL_WITHIN = timedelta(days=14)
-"""A retry so soon after the failure may still save the service: at least 70 % of what is ever recovered should have
-come by then (own target, after Recurly's study of 2018: best from day 2 to 12). Later ones may follow suspension."""
+NAMES_OF_OTHER_WORDS = frozenset({"limited", "suspended", "reinstated", "recovered"})
+"""Words that go out with what they tell of; a message of such a name would stand in their way."""
 
-Path = tuple[str | int, ...]
-
-
-class Finding(NamedTuple):
-    path: Path
-    says: str
+UNPAID_ENDS = (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED)
 
 
 def findings(policy: PolicyDocument) -> Iterator[Finding]:
-    yield from _what_never_happens(policy)
-    yield from _retries(policy)
+    yield from _applies_when(policy)
+    yield from _retries(policy.retries)
+    yield from _contact(policy.contact)
+    yield from _words(policy)
     yield from _service(policy)
-    yield from _messages(policy)
-    yield from _firmer_line(policy)
+    yield from timeline_findings(policy)
+    size = len(canonical_json(policy))
+    if size > MAX_BYTES:
+        yield Finding((), f"the policy takes {size} bytes in every case, {MAX_BYTES} are allowed; shorten it")
 
 
-def _what_never_happens(policy: PolicyDocument) -> Iterator[Finding]:
-    end = policy.close.after
-    for path, what, after in _scheduled(policy):
-        if after >= end:
-            says = f"{what} at {write_duration(after)} never happens: the case closes at {write_duration(end)}"
-            yield Finding(path, says)
-    for path, what, wait in _waits(policy):
-        if wait >= end:
-            says = f"{what} of {write_duration(wait)} is longer than the case, which closes at {write_duration(end)}"
-            yield Finding(path, f"{says}; shorten it")
+# --- who it is for ----------------------------------------------------------------------------------------------------
 
 
-def _scheduled(policy: PolicyDocument) -> Iterator[tuple[Path, str, timedelta]]:
-    for n, after in enumerate(policy.retries.ladder):
-        yield ("retries", "ladder", n), f"ladder rung {n + 1}", after
-    for n, after in enumerate(policy.retries.immediate):
-        yield ("retries", "immediate", n), f"immediate rung {n + 1}", after
-    for n, message in enumerate(policy.messages):
-        if message.after is not None:
-            yield ("messages", n, "after"), f"message {message.name}", message.after
-    for n, offer in enumerate(policy.offers):
-        yield ("offers", n, "after"), f"offer {n + 1}", offer.after
-    for name in ("limit", "suspend", "escalate"):
-        part = getattr(policy, name)
-        if part and part.after is not None:
-            yield (name, "after"), name, part.after
+def _applies_when(policy: PolicyDocument) -> Iterator[Finding]:
+    if policy.applies_when is None:
+        return
+    found = list(_condition(policy.applies_when, ("applies_when",)))
+    yield from found
+    if not found and not is_reachable(policy.applies_when):
+        yield Finding(("applies_when",), "no case can meet all of this at once; take out what contradicts the rest")
 
 
-def _waits(policy: PolicyDocument) -> Iterator[tuple[Path, str, timedelta]]:
-    yield ("retries", "gap"), "the gap", policy.retries.gap
-    yield ("retries", "spread"), "the spread", policy.retries.spread
-    yield ("contact", "gap"), "the gap", policy.contact.gap
-    yield ("grace",), "the grace", policy.grace
-    if policy.retries.window:
-        yield ("retries", "window"), "the window", policy.retries.window
-    for category, wait in policy.contact.silent_window.items():
-        yield ("contact", "silent_window", category.value), "the silent window", wait
+def _condition(condition: Condition, path: Path) -> Iterator[Finding]:
+    if condition == Condition():
+        yield Finding(path, "a condition without a field says nothing; name a field or leave it out")
+    for field in (*LISTED, "tags"):
+        yield from _twice(getattr(condition, field) or (), (*path, field))
+    for field, wanted in (("amount", condition.amount), ("tenure", condition.tenure)):
+        if wanted:
+            yield from _range(wanted.at_least, wanted.below, (*path, field))
+    for n, part in enumerate(condition.all or ()):
+        yield from _condition(part, (*path, "all", n))
+    for n, part in enumerate(condition.any or ()):
+        yield from _condition(part, (*path, "any", n))
+    if condition.not_:
+        yield from _condition(condition.not_, (*path, "not"))
 
 
-def _retries(policy: PolicyDocument) -> Iterator[Finding]:
-    retries = policy.retries
-    if retries.timing == "adaptive" and retries.window is None:
+def _range(at_least: Any, below: Any, path: Path) -> Iterator[Finding]:
+    if at_least is not None and below is not None and below <= at_least:
+        yield Finding((*path, "below"), "must be more than at_least, or nothing lies between them")
+
+
+# --- retries ----------------------------------------------------------------------------------------------------------
+
+
+def _retries(retries: Retries) -> Iterator[Finding]:
+    for name, rungs in (("immediate", retries.immediate), ("ladder", retries.ladder)):
+        for position, (earlier, later) in enumerate(pairwise(rungs), start=2):
+            if later <= earlier:
+                says = f"{name} rung {position} must come after rung {position - 1}; put them in order"
+                yield Finding(("retries", name, position - 1), says)
+    if retries.timing == "adaptive" and not retries.window:
         yield Finding(("retries", "timing"), "adaptive needs a window in which times are chosen, such as window: 28d")
     if retries.timing == "adaptive" and retries.ladder:
         yield Finding(("retries", "ladder"), "adaptive timing chooses its own times; leave the ladder out")
@@ -81,73 +96,109 @@ def _retries(policy: PolicyDocument) -> Iterator[Finding]:
         yield Finding(("retries",), "a ladder is missing; give its rungs, such as ladder: [1d, 3d, 6d]")
     if retries.timing == "ladder" and retries.window:
         yield Finding(("retries", "window"), "a window is for adaptive timing; leave it out or say timing: adaptive")
-    rungs = len(retries.ladder)
-    if retries.maximum < rungs:
-        says = f"maximum {retries.maximum} never reaches rung {retries.maximum + 1} of {rungs}"
-        yield Finding(("retries", "maximum"), f"{says}; raise it or drop rungs")
-    for n, name in enumerate(retries.avoid.seasons):
-        if name not in seasons.NAMES:
-            yield Finding(
-                ("retries", "avoid", "seasons", n), f"{name!r} is no season; there are {', '.join(seasons.NAMES)}"
-            )
+    most, wanted = retries.maximum, len(retries.ladder)
+    if most < wanted:
+        says = f"maximum {most} never reaches rung {most + 1} of {wanted}; raise it or drop rungs"
+        yield Finding(("retries", "maximum"), says)
+    yield from _avoid(retries.avoid)
+
+
+def _avoid(avoid: Avoid) -> Iterator[Finding]:
+    path: Path = ("retries", "avoid")
+    yield from _twice(avoid.weekdays, (*path, "weekdays"))
+    yield from _twice(avoid.seasons, (*path, "seasons"))
+    if set(avoid.weekdays) == set(WEEKDAYS):
+        yield Finding((*path, "weekdays"), "no day is left on which anything could be retried; take out a weekday")
+    if _all_day(avoid.hours):
+        yield Finding((*path, "hours"), "no hour is left in which anything could be retried; leave some free")
+    for position, name in enumerate(avoid.seasons):
+        yield from _season(name, (*path, "seasons", position))
+
+
+def _season(name: str, path: Path) -> Iterator[Finding]:
+    if name not in seasons.NAMES:
+        yield Finding(path, f"there is no season {name!r}{suggestion(name, seasons.NAMES)}")
+    elif name not in seasons.SHIFTING:
+        says = f"nothing waits for {name} to end, it only keeps retries further apart; take it out"
+        yield Finding(path, f"{says}, or wait for one of {', '.join(seasons.SHIFTING)}")
+
+
+def _all_day(hours: Sequence[Hours]) -> bool:
+    """Free time would begin where one of the ranges ends."""
+    return bool(hours) and all(any(_holds(other, each.closes) for other in hours) for each in hours)
+
+
+def _holds(hours: Hours, clock: time) -> bool:
+    opens, closes = hours.opens, hours.closes
+    return opens <= clock < closes if opens < closes else clock >= opens or clock < closes
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def _contact(contact: Contact) -> Iterator[Finding]:
+    hours = "closes must come after opens; the same time twice means all day"
+    if contact.opens > contact.closes:
+        yield Finding(("contact", "closes"), hours)
+    for channel, own in contact.hours.items():
+        if own.opens > own.closes:
+            yield Finding(("contact", "hours", channel), hours)
+    for category in contact.silent_window:
+        if TREATMENTS[category].retryable is not Retryable.YES:
+            says = "only the customer can help, so silence would lose time; leave it out"
+            yield Finding(("contact", "silent_window", category.value), says)
+
+
+def _words(policy: PolicyDocument) -> Iterator[Finding]:
+    names: set[str] = set()
+    for position, message in enumerate(policy.messages):
+        path: Path = ("messages", position)
+        if message.name in names:
+            yield Finding((*path, "name"), "two messages have one name; a message is sent once per name, so rename one")
+        names.add(message.name)
+        yield from _message(message, path)
+        yield from _to_whom(message.categories, message.channels, path)
+    for position, offer in enumerate(policy.offers):
+        path = ("offers", position)
+        yield from _to_whom(offer.categories, offer.channels, path)
+        yield from _twice(offer.offers, (*path, "offers"))
+    yield from _twice(policy.access_channels, ("access_channels",))
+
+
+def _message(message: ScheduledMessage, path: Path) -> Iterator[Finding]:
+    if message.name in NAMES_OF_OTHER_WORDS or message.name.startswith("offer_"):
+        yield Finding((*path, "name"), f"{message.name} is the name of words that are sent by themselves; rename it")
+    if (message.after is None) == (message.failures is None):
+        yield Finding(path, "give either after or failures, so that it is clear when the message is due")
+
+
+def _to_whom(categories: Sequence[Category], channels: Sequence[str], path: Path) -> Iterator[Finding]:
+    yield from _twice(categories, (*path, "categories"))
+    yield from _twice(channels, (*path, "channels"))
+    for position, category in enumerate(categories):
+        if not TREATMENTS[category].contact:
+            says = f"nothing is ever written to the customer for {category.value}; take it out"
+            yield Finding((*path, "categories", position), says)
+
+
+# --- service and the end ----------------------------------------------------------------------------------------------
 
 
 def _service(policy: PolicyDocument) -> Iterator[Finding]:
-    limit, suspend = policy.limit, policy.suspend
-    if suspend and suspend.after is not None:
-        useful = [after for after in policy.retries.ladder if after <= USEFUL_WITHIN]
-        if useful and suspend.after <= max(useful):
-            says = f"suspend at {write_duration(suspend.after)} comes before the retry at {write_duration(max(useful))}"
-            yield Finding(("suspend", "after"), f"{says}, which may still save it; suspend later or retry earlier")
-        if policy.grace > suspend.after:
-            yield Finding(("grace",), f"the grace outlasts suspend at {write_duration(suspend.after)}; suspend later")
-    if limit and suspend and limit.after is not None and suspend.after is not None and limit.after >= suspend.after:
-        yield Finding(("limit", "after"), "limit must come before suspend; give it an earlier time or leave it out")
-    if limit:
-        taken = (*limit.takes, *limit.takes_recurring)
-        for name in sorted({name for name in taken if taken.count(name) > 1}):
-            yield Finding(("limit",), f"{name} is taken twice; name it once, the non-recurring ones under takes")
-    for name in ("limit", "suspend"):
-        part = getattr(policy, name)
-        if part and part.failures:
-            yield from _reachable((name, "failures"), part.failures, policy)
+    for name, part in (("limit", policy.limit), ("suspend", policy.suspend)):
+        if part and part.after is None and part.failures is None:
+            yield Finding((name,), "give after, failures or both, so that it is clear when it happens")
+    if policy.limit:
+        yield from _twice(policy.limit.takes, ("limit", "takes"))
+        yield from _twice(policy.limit.takes_recurring, ("limit", "takes_recurring"))
+        for benefit in sorted({*policy.limit.takes} & {*policy.limit.takes_recurring}):
+            yield Finding(("limit", "takes_recurring"), f"{benefit} stands in takes as well; name it once")
+    if policy.close.outcome not in UNPAID_ENDS:
+        says = "a policy closes as written_off or cancelled; the rest comes from the source alone"
+        yield Finding(("close", "outcome"), says)
 
 
-def _reachable(path: Path, failures: int, policy: PolicyDocument) -> Iterator[Finding]:
-    most = policy.retries.maximum + 1
-    if failures > most:
-        yield Finding(path, f"{failures} failures never happen: with {policy.retries.maximum} retries there are {most}")
-
-
-def _messages(policy: PolicyDocument) -> Iterator[Finding]:
-    names = [message.name for message in policy.messages]
-    for n, message in enumerate(policy.messages):
-        path: Path = ("messages", n)
-        if message.name in names[:n]:
-            yield Finding((*path, "name"), "two messages have one name; a message is sent once per name")
-        if message.failures:
-            yield from _reachable((*path, "failures"), message.failures, policy)
-        silence = min((policy.silence_for(category) for category in message.categories), default=timedelta())
-        if message.after is not None and message.after < silence:
-            says = f"message {message.name} is due before the silent window of {write_duration(silence)} ends"
-            yield Finding((*path, "after"), f"{says}; send it later or shorten the window")
-
-
-def _firmer_line(policy: PolicyDocument) -> Iterator[Finding]:
-    firmer = policy.chronic
-    if firmer is None:
-        return
-    limit, suspend = policy.limit, policy.suspend
-    if firmer.maximum and firmer.maximum > policy.retries.maximum:
-        yield Finding(("chronic", "maximum"), "a firmer line has no more retries than the usual one; lower it")
-    for name, value, usual in (
-        ("limit_after", firmer.limit_after, limit.after if limit else None),
-        ("suspend_after", firmer.suspend_after, suspend.after if suspend else None),
-        ("close_after", firmer.close_after, policy.close.after),
-    ):
-        if value is None:
-            continue
-        if usual is None:
-            yield Finding(("chronic", name), "there is no such step for everybody else; add it or leave this out")
-        elif value > usual:
-            yield Finding(("chronic", name), "a firmer line is not later than the usual one; give a smaller value")
+def _twice(values: Sequence[Any], path: Path) -> Iterator[Finding]:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            yield Finding((*path, position), f"{value} stands there twice; name it once")

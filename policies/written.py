@@ -1,27 +1,21 @@
 """How values are written in a policy document: durations, times of day, ranges of hours, days of the week.
 
-Strict at the door, lenient inside: `load_policy` forbids unknown fields and runs the checks; a document that already
-travels in a case is read by older and newer workers alike (P7).
+Lenient inside: unknown fields are ignored, since a document that already travels in a case is read by older and newer
+workers alike (P7). `load_policy` forbids them, and asks the door whether what is written makes sense.
 """
 
 import re
 from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-AT_THE_DOOR = {"at_the_door": True}
-"""The validation context under which documents are checked as a whole."""
-
-
-def is_at_the_door(info: ValidationInfo) -> bool:
-    return bool(info.context and info.context.get("at_the_door"))
-
+Text = Annotated[str, Field(min_length=1)]
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d{1,4})([mhd])")
@@ -47,8 +41,8 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_read_duration),
     PlainSerializer(write_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["15m", "6h", "3d"]}),
 ]
-
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
@@ -59,13 +53,18 @@ def _read_clock(raw: Any) -> Any:
     raise ValueError(f'{raw!r} is no time of day; write it as "08:00", the customer\'s zone is added later')
 
 
-ClockTime = Annotated[time, BeforeValidator(_read_clock)]
+ClockTime = Annotated[
+    time,
+    BeforeValidator(_read_clock),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$", "examples": ["08:00"]}),
+]
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class _HourRange(Part):
-    """`opens` up to, not including, `closes`; may go over midnight."""
+class Hours(Part):
+    """`opens` up to, not including, `closes`; whether it may go over midnight is said where it is used."""
 
     opens: ClockTime
     closes: ClockTime
@@ -75,13 +74,24 @@ def _read_hours(raw: Any) -> Any:
     if isinstance(raw, str) and raw.count("-") == 1:
         opens, closes = (part.strip() for part in raw.split("-"))
         return {"opens": opens, "closes": closes}
-    if isinstance(raw, _HourRange):
+    if isinstance(raw, Hours):
         return raw
     raise ValueError(f'{raw!r} is no range of hours; write it as "09:00-20:00"')
 
 
-def _write_hours(hours: _HourRange) -> str:
-    return f"{hours.opens:%H:%M}-{hours.closes:%H:%M}"
+def write_hours(hours: Hours) -> str:
+    return f"{_clock_text(hours.opens)}-{_clock_text(hours.closes)}"
 
 
-HourRange = Annotated[_HourRange, BeforeValidator(_read_hours), PlainSerializer(_write_hours, return_type=str)]
+def _clock_text(clock: time) -> str:
+    return clock.isoformat("seconds" if clock.second else "minutes")
+
+
+HourRange = Annotated[
+    Hours,
+    BeforeValidator(_read_hours),
+    PlainSerializer(write_hours, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^{_CLOCK.pattern} *- *{_CLOCK.pattern}$", "examples": ["09:00-20:00"]}
+    ),
+]

@@ -9,6 +9,8 @@ from policies.package_data import settings
 _FILE = settings(__package__, "seasons.toml")
 EDITION: str = _FILE["edition"]
 NAMES: tuple[str, ...] = tuple(row["name"] for row in _FILE["season"])
+SHIFTING: tuple[str, ...] = tuple(row["name"] for row in _FILE["season"] if row["effect"] == "shift")
+"""Those that a policy may wait out."""
 
 
 class Season(NamedTuple):
