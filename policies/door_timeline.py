@@ -223,6 +223,8 @@ def _firmer_order(policy: PolicyDocument, chronic: Chronic) -> Iterator[Finding]
     first = _first_retry(policy.retries)
     for field, at in known[:-1]:
         if getattr(chronic, field) is not None and at < policy.grace:
-            yield Finding(("chronic", field), f"comes before the grace of {write_duration(policy.grace)} ends")
+            yield Finding(
+                ("chronic", field), f"comes before the grace of {write_duration(policy.grace)} ends; put it later"
+            )
         elif getattr(chronic, field) is not None and first and at < first:
             yield Finding(("chronic", field), f"comes before the first retry at {write_duration(first)}; put it later")

@@ -104,7 +104,8 @@ def _read(text: str, filename: str) -> tuple[Node | None, Any]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise PolicyError([PolicyFinding(filename, line, column, "", str(error.problem))]) from error
+        said = [part for part in (error.context, error.problem) if part and not part.startswith("while ")]
+        raise PolicyError([PolicyFinding(filename, line, column, "", ", ".join(said))]) from error
     except (YAMLError, ValueError) as error:
         says = f"this is no YAML text: {str(error).splitlines()[0]}"
         raise PolicyError([PolicyFinding(filename, 1, 1, "", says)]) from error

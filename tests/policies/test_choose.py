@@ -3,15 +3,13 @@ from typing import Any
 
 import pytest
 
-from policies.choose import choose_policy, subject_of
+from policies.choose import choose_policy
 from policies.conditions import Subject
 from policies.document import PolicyDocument
-from policies.instruments import Instrument, PaymentType
+from policies.instruments import PaymentType
 from policies.money import Money
 from policies.reachable import is_reachable
-from policies.risk import Risk, RiskLevel
-from policies.surroundings import CustomerView
-from tests.policies.timeline import DUE, ENTERPRISE, SELF_SERVE, SHIPPED, START, case, invoice
+from tests.policies.timeline import ENTERPRISE, SELF_SERVE, SHIPPED
 
 
 def eur(minor: int) -> Money:
@@ -43,27 +41,6 @@ def test_the_first_that_applies_is_chosen_and_the_last_is_for_everybody(known: d
 def test_of_two_that_apply_the_first_wins() -> None:
     other = ENTERPRISE.model_copy(update={"name": "other"})
     assert choose_policy((other, ENTERPRISE, SELF_SERVE), Subject(segment="enterprise")).name == "other"
-
-
-def test_a_case_is_chosen_for_by_what_is_known_when_it_opens() -> None:
-    since = START - timedelta(days=400)
-    customer = CustomerView(segment="gold", country="DE", tags=("vip",), since=since)
-    instrument = Instrument(payment_type=PaymentType.BANK_DEBIT, country="FR")
-    told = invoice().model_copy(update={"plan_interval": "year", "instrument": instrument})
-    facts = case(invoice=told, risk=Risk(level=RiskLevel.CHRONIC))
-    known = subject_of(facts, customer)
-    assert known == Subject(
-        segment="gold",
-        amount=DUE,
-        plan_interval="year",
-        country="DE",
-        tenure=timedelta(days=400),
-        payment_type=PaymentType.BANK_DEBIT,
-        tags=("vip",),
-        risk=RiskLevel.CHRONIC,
-    )
-    stranger = subject_of(facts, CustomerView())
-    assert (stranger.country, stranger.tenure, stranger.tags) == ("FR", None, ())
 
 
 @pytest.mark.parametrize("document", SHIPPED, ids=lambda document: document.name)

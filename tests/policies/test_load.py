@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from policies.declines import Category
-from policies.document import PolicyDocument, PolicySnapshot, SuspendAccess, canonical_json
+from policies.document import PolicyDocument, PolicySnapshot, canonical_json
 from policies.load import PolicyError, json_schema, load_policies, load_policy
 from tests.policies.timeline import DOCUMENTS, SELF_SERVE, SHIPPED
 
@@ -65,15 +65,18 @@ def test_durations_are_read_and_written_in_their_largest_whole_unit() -> None:
     assert document.silence_for(Category.GATEWAY_ERROR) == timedelta(hours=8)
 
 
-def test_a_duration_that_is_one_already_is_taken_as_it_is() -> None:
-    assert SuspendAccess(after=timedelta(days=2)).after == timedelta(days=2)
-
-
 def test_yaml_keeps_its_hands_off_countries_and_numbers() -> None:
     text = SELF_SERVE_TEXT.replace("name: self_serve", "name: self_serve\napplies_when: {segments: [NO, 'off']}")
     document = load_policy(text, "x.yaml")
     assert document.applies_when
     assert document.applies_when.segments == ("NO", "off")
+
+
+def test_a_channel_may_be_given_hours_of_its_own() -> None:
+    text = SELF_SERVE_TEXT.replace("  gap: 20h", "  gap: 20h\n  hours: {sms: 10:00-18:00}")
+    contact = load_policy(text, "x.yaml").contact
+    assert contact.hours_for("sms") == (time(10), time(18))
+    assert contact.hours_for("email") == (contact.opens, contact.closes)
 
 
 def refused_list(*texts: tuple[str, str]) -> list[str]:
