@@ -17,6 +17,7 @@ from activities.contracts import (
     Opened,
     OpenRequest,
 )
+from activities.customers import Customer
 from activities.errors import OutsideError
 from activities.freshness import invoice_now
 from activities.store.cases import Task
@@ -26,6 +27,7 @@ from policies.document import PolicyDocument, PolicySnapshot
 from policies.facts import CaseFacts, InvoiceNow, Outcome
 from policies.keys import CaseRef, task_key
 from policies.record import with_invoice
+from policies.risk import Risk, assess
 
 
 class Casework(CaseActivities):
@@ -44,15 +46,18 @@ class Casework(CaseActivities):
         invoice = await invoice_now(self._adapters, case, request.now)
         await self._fill_directory(case, invoice.customer_id, request.now)
         customer = await self._store.customers.get(case.source, case.account, invoice.customer_id)
-        document = choose_policy(self._policies, Subject(segment=customer.segment))
         for seen in invoice.attempts:
             await self._store.attempts.record_seen(case, seen)
+        history = await self._store.history.before(case, invoice.customer_id, customer.since, request.now)
+        risk = assess(history)
+        document = choose_policy(self._policies, _subject(customer, invoice, risk, request.now))
         facts = CaseFacts(
             case=case,
             opened_at=request.now,
             # A source's clock that runs ahead must not push the timeline into the future.
             failed_at=min(invoice.failed_at or request.now, request.now),
             invoice=invoice,
+            risk=risk,
         )
         facts = with_invoice(facts, invoice, request.now)
         opened = Opened(facts=facts, policy=PolicySnapshot.of(document), segment=customer.segment)
@@ -97,6 +102,19 @@ class Casework(CaseActivities):
             return (await self._charging.look_up(attempt)).outcome
         except OutsideError:
             return Outcome.UNKNOWN
+
+
+def _subject(customer: Customer, invoice: InvoiceNow, risk: Risk, now: datetime) -> Subject:
+    return Subject(
+        segment=customer.segment,
+        amount=invoice.due,
+        plan_interval=invoice.plan_interval,
+        country=customer.country or invoice.instrument.country,
+        tenure=now - customer.since if customer.since else None,
+        payment_type=invoice.instrument.payment_type,
+        tags=customer.tags,
+        risk=risk.level,
+    )
 
 
 _UNCLEAR = "closed while an attempt had no clear answer; check the gateway for a second payment"

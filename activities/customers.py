@@ -4,9 +4,10 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from policies.base import Request
+from policies.calendars.zones import zone_of
 from policies.surroundings import CustomerView
 
 
@@ -23,8 +24,17 @@ def _known_locale(name: str) -> str:
         raise ValueError("is no locale; write one such as en, de or pt_BR") from error
 
 
+def _known_country(code: str) -> str:
+    if code not in Locale("en").territories or not (len(code) == 2 and code.isalpha() and code.isupper()):
+        raise ValueError("is no country; write its ISO 3166 code, such as DE")
+    return code
+
+
 OneLine = Annotated[str, StringConstraints(pattern="^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 """No line breaks (they would add headers to an e-mail) and no character that PostgreSQL cannot store."""
+
+
+Tag = Annotated[str, StringConstraints(pattern="^[a-z0-9_-]{1,40}$")]
 
 
 class ContactPoint(Request):
@@ -44,7 +54,13 @@ class Customer(Request):
 
     name: Annotated[OneLine, Field(max_length=200)] | None = None
     segment: Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")] = "self_serve"
-    zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    zone: Annotated[str, AfterValidator(_known_zone)] | None = None
+    country: Annotated[str, AfterValidator(_known_country)] | None = None
+    subdivision: Annotated[str, Field(pattern="^[A-Z]{2}-[A-Z0-9]{1,3}$|^[A-Z0-9]{1,3}$")] | None = None
+    postal_code: Annotated[OneLine, Field(max_length=20)] | None = None
+    since: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    tags: Annotated[tuple[Tag, ...], Field(max_length=20, strict=False)] = ()
+    active_hours: Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(max_length=24, strict=False)] = ()
     locale: Annotated[str, AfterValidator(_known_locale)] = "en"
     email: ContactPoint | None = None
     sms: ContactPoint | None = None
@@ -57,4 +73,17 @@ class Customer(Request):
         return point.address if point and point.consent else None
 
     def view(self) -> CustomerView:
-        return CustomerView(segment=self.segment, zone=self.zone)
+        """Without names and addresses. The zone is the one that was given, else the one where they live, else any of
+        their country's, and then messages wait until it is day in all of them."""
+        guess = zone_of(self.country, self.subdivision, self.postal_code, self.sms.address if self.sms else None)
+        known = self.zone or guess.zone
+        return CustomerView(
+            segment=self.segment,
+            zone=known or next(iter(guess.candidates), "UTC"),
+            zones=() if known else guess.candidates,
+            country=self.country,
+            subdivision=self.subdivision.removeprefix(f"{self.country}-") if self.subdivision else None,
+            active_hours=self.active_hours,
+            since=self.since,
+            tags=self.tags,
+        )

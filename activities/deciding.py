@@ -34,4 +34,5 @@ async def surroundings_of(store: Store, facts: CaseFacts, now: datetime) -> Surr
     case = facts.case
     customer = await store.customers.get(case.source, case.account, facts.invoice.customer_id)
     ledger = await store.attempts.of_credential(case, facts.credential_id, now)
-    return Surroundings(customer=customer.view(), ledger=ledger)
+    paid_at = await store.history.paid_at(case, facts.invoice.customer_id, now)
+    return Surroundings(customer=customer.view().model_copy(update={"paid_at": paid_at}), ledger=ledger)

@@ -128,7 +128,7 @@ def _person(customer: Customer, case: CaseRef) -> Person:
     return Person(
         name=customer.name,
         locale=customer.locale,
-        zone=customer.zone,
+        zone=customer.view().zone,
         invoice_id=case.invoice_id,
         segment=customer.segment,
         support_contact=customer.support_contact.name if customer.support_contact else None,

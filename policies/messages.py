@@ -143,8 +143,8 @@ def _when_in_words(message: ScheduledMessage) -> str:
 def _open_channels(here: Situation, at: datetime, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     """The fallback channels that may be used at this hour; the first one was what the hour was chosen for."""
 
-    def is_open(channel: Channel) -> bool:
+    def usable(channel: Channel) -> bool:
         return in_contact_hours(here, at, channel) == at
 
     first, *others = channels
-    return (first, *[channel for channel in others if is_open(channel)])
+    return (first, *[channel for channel in others if usable(channel)])

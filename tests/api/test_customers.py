@@ -18,6 +18,12 @@ EVERYTHING = {
     "sms": {"address": "+15005550006", "consent": True},
     "in_app": {"address": "cus_ada", "consent": True},
     "support_contact": {"name": "Sam Support", "email": "sam@example.com"},
+    "country": "US",
+    "subdivision": "US-CA",
+    "postal_code": "94105",
+    "since": "2024-05-01T09:00:00Z",
+    "tags": ["vip"],
+    "active_hours": [9, 10],
 }
 
 
@@ -30,7 +36,7 @@ async def test_what_is_put_is_what_one_gets(api: RunningApi) -> None:
 
 async def test_what_is_left_out_has_its_default_and_nobody_is_reached(api: RunningApi) -> None:
     got = (await api.ask("PUT", ADA, {})).body
-    assert (got["segment"], got["zone"], got["locale"], got["email"]) == ("self_serve", "UTC", "en", None)
+    assert (got["segment"], got["zone"], got["locale"], got["email"]) == ("self_serve", None, "en", None)
     assert (await api.ask("GET", "/customers/stripe/default/cus_nobody")).body == got
 
 
@@ -63,7 +69,17 @@ SECRET_VALUE = "ada.lovelace@private.example"
         ({"zone": ""}, "zone"),
         ({"zone": "Mars/Olympus"}, "zone"),
         ({"zone": "../../etc/passwd"}, "zone"),
-        ({"zone": None}, "zone"),
+        ({"country": "Germany"}, "country"),
+        ({"country": "de"}, "country"),
+        ({"country": "419"}, "country"),
+        ({"country": SECRET_VALUE}, "country"),
+        ({"subdivision": SECRET_VALUE}, "subdivision"),
+        ({"postal_code": SECRET_VALUE}, "postal_code"),
+        ({"since": "2024-01-01"}, "since"),
+        ({"since": SECRET_VALUE}, "since"),
+        ({"tags": [SECRET_VALUE]}, "tags.0"),
+        ({"tags": ["x"] * 21}, "tags"),
+        ({"active_hours": [24]}, "active_hours.0"),
         ({"locale": SECRET_VALUE}, "locale"),
         ({"locale": ""}, "locale"),
         ({"locale": "xx_YY"}, "locale"),

@@ -68,6 +68,7 @@ create table cases (
     timeline jsonb,
     primary key (case_id, reopen)
 );
+create index cases_by_customer on cases (source, account, customer_id, opened_at);
 create index cases_open_by_subscription on cases (source, account, subscription_id) where outcome is null;
 
 create table customers (
@@ -93,6 +94,7 @@ create table attempts (
     at timestamptz not null,
     reserved_at timestamptz not null
 );
+create index attempts_by_case on attempts (case_id);
 create index attempts_by_credential on attempts (source, account, credential_id, at desc);
 
 create table attempt_results (
