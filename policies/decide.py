@@ -26,7 +26,7 @@ from policies.surroundings import Surroundings
 def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundings, now: datetime) -> AnyStep:
     """One step, due at `step.at` (`now` when overdue). News in between makes the caller ask again."""
     here = Situation.of(policy, facts, surroundings, now)
-    step = troubled(here) or settled(here) or held(here)
+    step = troubled(here) or settled(here) or held(here) or given_back(here)
     if step:
         return _with_basis(step, _basis(here))
     charge = next_charge(here)
@@ -40,7 +40,6 @@ def _scheduled(here: Situation, charge: NextCharge | None) -> Iterator[Due]:
     """In order of precedence: `min` keeps the first of a tie."""
     next_attempt_at = max(charge.at, here.now) if charge else None
     upcoming = upcoming_words(here)
-    yield from given_back(here)
     if charge:
         yield Due(charge.at, "charge", lambda at: charge.as_step(here.facts, at))
     yield from words_about_access(here, next_attempt_at)

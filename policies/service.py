@@ -27,15 +27,12 @@ def losses_of_service(here: Situation, charge: NextCharge | None, upcoming: Upco
         yield Due(_moment(here, suspend, charge, upcoming), "suspend", _suspend(here, here.policy.suspend))
 
 
-def given_back(here: Situation) -> Iterator[Due]:
-    """The policy may give service back for a part of the claim."""
-    if here.access in LOST_ACCESS and enough_is_paid(here):
-        because = f"{here.facts.paid_percent} % of the claim is paid, so {here.access.value} service comes back"
-
-        def make(at: datetime) -> AnyStep:
-            return Reinstate(at=at, because=because)
-
-        yield Due(here.now, "reinstate", make)
+def given_back(here: Situation) -> AnyStep | None:
+    """The policy may give service back for a part of the claim; that never waits for anything else."""
+    if here.access not in LOST_ACCESS or not enough_is_paid(here):
+        return None
+    because = f"{here.facts.paid_percent} % of the claim is paid, so {here.access.value} service comes back"
+    return Reinstate(at=here.now, because=because)
 
 
 def _moment(here: Situation, due: datetime, charge: NextCharge | None, upcoming: Upcoming | None) -> datetime:
