@@ -9,6 +9,7 @@ from policies.document import PolicyDocument
 from policies.instruments import PaymentType
 from policies.money import Money
 from policies.reachable import is_reachable
+from tests.policies.test_conditions import ANNA, FIELDS, condition
 from tests.policies.timeline import ENTERPRISE, SELF_SERVE, SHIPPED
 
 
@@ -41,6 +42,13 @@ def test_the_first_that_applies_is_chosen_and_the_last_is_for_everybody(known: d
 def test_of_two_that_apply_the_first_wins() -> None:
     other = ENTERPRISE.model_copy(update={"name": "other"})
     assert choose_policy((other, ENTERPRISE, SELF_SERVE), Subject(segment="enterprise")).name == "other"
+
+
+@pytest.mark.parametrize(("met", "missed"), FIELDS, ids=lambda fields: ",".join(fields))
+def test_each_field_of_a_condition_changes_which_policy_is_chosen(met: dict[str, Any], missed: dict[str, Any]) -> None:
+    for fields, chosen in ((met, "special"), (missed, "self_serve")):
+        special = ENTERPRISE.model_copy(update={"name": "special", "applies_when": condition(**fields)})
+        assert choose_policy((special, SELF_SERVE), ANNA).name == chosen
 
 
 @pytest.mark.parametrize("document", SHIPPED, ids=lambda document: document.name)
