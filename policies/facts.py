@@ -267,7 +267,7 @@ class CaseFacts(Record):
     @property
     def paid_percent(self) -> int:
         """How much of the claim has been paid in parts, rounded down."""
-        parts = sum(p.paid.amount_minor for p in self.payments if not p.settles)
+        parts = sum([p.paid.amount_minor for p in self.payments if not p.settles]) if self.payments else 0
         claimed = parts + self.due.amount_minor
         return 100 * parts // claimed if parts else 0
 
@@ -311,20 +311,20 @@ class CaseFacts(Record):
     def failed_times(self) -> tuple[datetime, ...]:
         """When the payment failed, the first time and each time we tried again. What the source tells of its own
         retries is not added up: it tells one failure in several events."""
-        return (self.failed_at, *(a.at for a in self.attempts if a.outcome is Outcome.DECLINED))
+        return (self.failed_at, *[a.at for a in self.attempts if a.outcome is Outcome.DECLINED])
 
     @property
     def open_attempt(self) -> Attempt | None:
         """The attempt whose outcome nobody knows yet; it blocks the next one."""
-        return next((a for a in self.attempts if a.outcome in OPEN_OUTCOMES), None)
+        return next(iter([a for a in self.attempts if a.outcome in OPEN_OUTCOMES]), None)
 
     @property
     def attempts_made(self) -> int:
-        return sum(1 for a in self.attempts if a.outcome is not Outcome.NOT_ACCEPTED)
+        return len([a for a in self.attempts if a.outcome is not Outcome.NOT_ACCEPTED])
 
     @property
     def rungs_used(self) -> frozenset[str]:
-        return frozenset(a.rung for a in self.attempts if a.rung)
+        return frozenset([a.rung for a in self.attempts if a.rung])
 
     @property
     def open_dispute(self) -> Dispute | None:

@@ -26,7 +26,7 @@ def next_allowed(
     subdivision: str | None = None,
 ) -> datetime:
     """The first moment, not before `moment`, outside all that is avoided; UTC. `hours`: from up to, may go over
-    midnight. From a day that is avoided it goes to the same time of the next; seasons that only spread are not waited for."""
+    midnight. From a day that is avoided it goes to the same time of the next; seasons that only spread do not count."""
     info = ZoneInfo(zone)
 
     def is_avoided(day: date) -> bool:

@@ -17,6 +17,7 @@ from policies.situation import Situation
 from policies.timing.model import SHIPPED, Features, TimingModel, chance, parts_of
 
 MOST = 40
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 PAYDAY_MORNING, USUAL = time(0, 30), time(10)
 SPREAD_IN_SEASON = 3
 """In a season that only spreads, cases are kept so many times further apart."""
@@ -34,8 +35,8 @@ def candidate_times(here: Situation, now: datetime, model: TimingModel = SHIPPED
     """At most MOST times from `now` to the end of the policy's window, earliest first."""
     since, until = window_of(here)
     moments = _thinned([moment for moment in _grid(here, since, until) if since <= moment <= until])
-    known = _known(here, model)
-    return tuple(_scored(here, known, moment, now, model) for moment in moments if moment >= now)
+    known = _known(here, now, model)
+    return tuple([_scored(known, moment, model) for moment in moments if moment >= now])
 
 
 def window_of(here: Situation) -> tuple[datetime, datetime]:
@@ -61,16 +62,15 @@ def _grid(here: Situation, since: datetime, until: datetime) -> list[datetime]:
     own = [moment.astimezone(info).time().replace(minute=0, second=0, microsecond=0) for moment in _paid_at(here)]
     usual = max(set(own), key=own.count) if own else USUAL
     offset = spread_of(here.facts.case.case_id, here.policy.retries.spread)
+    funds = here.category is Category.INSUFFICIENT_FUNDS
     day, last = since.astimezone(info).date(), until.astimezone(info).date()
     moments: list[datetime] = []
     while day <= last:
-        hours = [usual]
-        if here.category is Category.INSUFFICIENT_FUNDS and days_from_payday(day, country).since == 0:
-            hours = [PAYDAY_MORNING, usual]
-        for hour in sorted(hours):
-            moment = datetime.combine(day, hour, tzinfo=info).astimezone(UTC) + _wider(offset, day, country)
-            moments.append(moment)
-        day += timedelta(days=1)
+        later = _wider(offset, day, country) if offset else offset
+        if funds and days_from_payday(day, country).since == 0:
+            moments.append(datetime.combine(day, PAYDAY_MORNING, tzinfo=info).astimezone(UTC) + later)
+        moments.append(datetime.combine(day, usual, tzinfo=info).astimezone(UTC) + later)
+        day += _DAY
     allowed = [moment for moment in moments if on_an_allowed_day(here, moment) == moment]
     return sorted(set(allowed or [on_an_allowed_day(here, moment) for moment in moments]))
 
@@ -93,13 +93,18 @@ class _Known(NamedTuple):
 
     info: ZoneInfo
     country: str | None
+    category: Category
     hours: frozenset[int]
     days: frozenset[int]
+    active_hours: frozenset[int]
+    failed_at: datetime
     last_try: datetime
     failed_tries: int
+    health: float
+    unwell_until: datetime
 
 
-def _known(here: Situation, model: TimingModel) -> _Known:
+def _known(here: Situation, now: datetime, model: TimingModel) -> _Known:
     info = ZoneInfo(here.around.customer.zone)
     paid = [moment.astimezone(info) for moment in _paid_at(here)]
     if len(paid) < model.own["successes_needed"]:
@@ -108,28 +113,32 @@ def _known(here: Situation, model: TimingModel) -> _Known:
     return _Known(
         info=info,
         country=_country(here),
+        category=here.category,
         hours=frozenset([moment.hour for moment in paid]),
         days=frozenset([day for day in days if 2 * days.count(day) >= len(days)]),
+        active_hours=frozenset(here.around.customer.active_hours),
+        failed_at=here.started,
         last_try=here.facts.attempts[-1].at if here.facts.attempts else here.started,
         failed_tries=len(here.failed_times) - 1,
+        health=here.around.gateway_health,
+        unwell_until=now + timedelta(hours=model.health["hours"]),
     )
 
 
-def _scored(here: Situation, known: _Known, moment: datetime, now: datetime, model: TimingModel) -> Candidate:
+def _scored(known: _Known, moment: datetime, model: TimingModel) -> Candidate:
     local = moment.astimezone(known.info)
-    soon = moment - now < timedelta(hours=model.health["hours"])
     features = Features(
-        category=here.category,
+        category=known.category,
         failed_tries=known.failed_tries,
-        hours_since_try=(moment - known.last_try).total_seconds() / 3600,
-        days_since_failure=(moment - here.started).total_seconds() / 86400,
+        hours_since_try=(moment - known.last_try) / _HOUR,
+        days_since_failure=(moment - known.failed_at) / _DAY,
         day=local.date(),
         hour=local.hour,
         country=known.country,
         same_hour=local.hour in known.hours,
         same_day_of_month=local.day in known.days,
-        active_hour=local.hour in here.around.customer.active_hours,
-        health=here.around.gateway_health if soon else 1.0,
+        active_hour=local.hour in known.active_hours,
+        health=known.health if moment < known.unwell_until else 1.0,
     )
     parts = parts_of(model, features)
     return Candidate(moment, round(chance(parts), 4), tuple(parts))
