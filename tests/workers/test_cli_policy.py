@@ -41,7 +41,7 @@ def test_lint_names_every_finding_with_its_place() -> None:
     wrong = BAD / "firmer_line_that_is_later.yaml"
     answer = policy("lint", str(wrong))
     assert answer.exit_code == 1
-    assert [line.removeprefix(str(wrong)).split(" ")[0] for line in answer.stdout.splitlines()] == [":8:31:", ":8:11:"]
+    assert [line.removeprefix(str(wrong)).split(" ")[0] for line in answer.stdout.splitlines()] == [":8:11:", ":8:31:"]
     assert len(json.loads(policy("lint", str(wrong), "--json").stdout)["findings"]) == 2
 
 
