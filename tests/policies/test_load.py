@@ -167,6 +167,13 @@ def test_shipped_documents_name_the_schema_so_that_editors_help(document: Policy
     assert first == "# yaml-language-server: $schema=../../docs/policy.schema.json"
 
 
+def test_defaults_in_the_schema_obey_it_too() -> None:
+    schema = json_schema()
+    parts = [schema, *schema["$defs"].values()]
+    fields = [field for part in parts for field in part.get("properties", {}).values() if "default" in field]
+    assert [breach for field in fields for breach in _breaches(field["default"], field, schema, "$")] == []
+
+
 @pytest.mark.parametrize("document", SHIPPED, ids=lambda document: document.name)
 def test_shipped_documents_obey_the_schema(document: PolicyDocument) -> None:
     written = YAML(typ="safe", pure=True).load((DOCUMENTS / f"{document.name}.yaml").read_text())
