@@ -143,7 +143,7 @@ def test_an_unknown_story_is_a_mistake_that_lists_the_known_ones(tmp_path: Path)
 def test_a_bad_policy_file_is_named_with_its_line_and_one_that_is_missing_by_its_name(tmp_path: Path) -> None:
     wrong, missing = tmp_path / "wrong.yaml", tmp_path / "missing.yaml"
     wrong.write_text("name: x\nversion: 1\nnonsense: true\n")
-    assert f"{wrong}:3: nonsense" in mistaken("worker", RECOUP_POLICIES=json.dumps([str(wrong)]))
+    assert f"{wrong}:3:1: nonsense" in mistaken("worker", RECOUP_POLICIES=json.dumps([str(wrong)]))
     assert str(missing) in mistaken("worker", RECOUP_POLICIES=json.dumps([str(missing)]))
 
 
