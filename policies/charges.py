@@ -6,6 +6,7 @@ stands in `timing/`, what the networks forbid in `network_rules/`.
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from policies import timing
@@ -132,12 +133,10 @@ def _next_rung(here: Situation, now: datetime) -> _Rung | None:
 def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
     """Immediate rungs are for technical declines only: where waiting minutes can help at all."""
     used, retries, treatment = here.facts.rungs_used, here.policy.retries, here.treatment
-    rungs = [(f"ladder-{n}", after) for n, after in enumerate(retries.ladder, start=1)]
+    everything = _rungs(retries.immediate, retries.ladder)
     if retries.spread:
         later = timing.spread_of(here.facts.case.case_id, retries.spread)
-        rungs = [(name, after + later) for name, after in rungs]
-    immediate = [(f"immediate-{n}", after) for n, after in enumerate(retries.immediate, start=1)]
-    everything = sorted(immediate + rungs, key=_after)
+        everything = tuple([(name, after + later * name.startswith("ladder-")) for name, after in everything])
     past = max([after for name, after in everything if name in used], default=None)
     technical = treatment is not None and treatment.technical
     return [
@@ -145,6 +144,14 @@ def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
         for name, after in everything
         if (past is None or after > past) and (technical or name.startswith("ladder-"))
     ]
+
+
+@lru_cache(maxsize=256)
+def _rungs(immediate: tuple[timedelta, ...], ladder: tuple[timedelta, ...]) -> tuple[tuple[str, timedelta], ...]:
+    """Names of places in the ladder with their offsets, earliest first; the same for every case of a policy."""
+    named = [(f"immediate-{n}", after) for n, after in enumerate(immediate, start=1)]
+    named += [(f"ladder-{n}", after) for n, after in enumerate(ladder, start=1)]
+    return tuple(sorted(named, key=_after))
 
 
 def _after(rung: tuple[str, timedelta]) -> timedelta:

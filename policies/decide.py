@@ -5,7 +5,6 @@ a charge goes before a message, a message before a loss of service. Each line of
 To add a step: class in `steps.py`, a line here.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from operator import itemgetter
 
@@ -30,24 +29,26 @@ def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundin
     if step:
         return _with_basis(step, _basis(here))
     charge = next_charge(here)
-    planned = list(_scheduled(here, charge))
+    planned = _scheduled(here, charge)
     chosen = min(planned, key=itemgetter(0))
-    rejected = [f"{other}: later" for other in planned if other is not chosen]
+    rejected = [f"{other.in_words()}: later" for other in planned if other is not chosen]
     return _with_basis(chosen.make(max(chosen.at, now)), _basis(here, charge, rejected))
 
 
-def _scheduled(here: Situation, charge: NextCharge | None) -> Iterator[Due]:
+def _scheduled(here: Situation, charge: NextCharge | None) -> list[Due]:
     """In order of precedence: `min` keeps the first of a tie."""
     next_attempt_at = max(charge.at, here.now) if charge else None
     upcoming = upcoming_words(here)
+    due: list[Due] = []
     if charge:
-        yield Due(charge.at, "charge", lambda at: charge.as_step(here.facts, at))
-    yield from words_about_access(here, next_attempt_at)
+        due.append(Due(charge.at, "charge", lambda at: charge.as_step(here.facts, at)))
+    due += words_about_access(here, next_attempt_at)
     if upcoming:
-        yield upcoming.as_due(here, next_attempt_at)
-    yield from people_asked(here)
-    yield from losses_of_service(here, charge, upcoming)
-    yield _end(here)
+        due.append(upcoming.as_due(here, next_attempt_at))
+    due += people_asked(here)
+    end = _end(here)
+    due += losses_of_service(here, charge, upcoming, min([each.at for each in due], default=end.at))
+    return [*due, end]
 
 
 def _end(here: Situation) -> Due:

@@ -14,7 +14,7 @@ class Due(NamedTuple):
     kind: str
     make: Callable[[datetime], AnyStep]
 
-    def __str__(self) -> str:
+    def in_words(self) -> str:
         return f"{self.kind} at {self.at.isoformat(' ', 'minutes')[:16]}"
 
 

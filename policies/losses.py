@@ -2,11 +2,13 @@
 that is the customer's matter. When it may really happen stands in `service.py`; messages name these times."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from policies.document import LimitAccess, SuspendAccess
 from policies.facts import LOST_ACCESS, AccessLevel
-from policies.situation import Situation
+
+if TYPE_CHECKING:
+    from policies.situation import Situation
 
 
 class Losses(NamedTuple):
@@ -16,7 +18,7 @@ class Losses(NamedTuple):
     suspend: datetime | None
 
 
-def planned_losses(here: Situation) -> Losses:
+def planned_losses(here: "Situation") -> Losses:
     treatment, policy = here.treatment, here.policy
     if treatment is None or not treatment.blames_customer or enough_is_paid(here):
         return Losses(None, None)
@@ -30,11 +32,11 @@ def planned_losses(here: Situation) -> Losses:
     return Losses(limit, suspend)
 
 
-def enough_is_paid(here: Situation) -> bool:
+def enough_is_paid(here: "Situation") -> bool:
     return here.facts.paid_percent >= here.policy.reinstatement.paid_percent
 
 
-def _when(here: Situation, loss: LimitAccess | SuspendAccess) -> datetime | None:
+def _when(here: "Situation", loss: LimitAccess | SuspendAccess) -> datetime | None:
     """After a time or so many failures, whichever comes first; not before the grace ends."""
     after = here.started + loss.after if loss.after is not None else None
     times = [moment for moment in (after, here.failure_number(loss.failures)) if moment]

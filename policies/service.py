@@ -11,7 +11,7 @@ from policies.charges import NextCharge
 from policies.document import LimitAccess, SuspendAccess
 from policies.due import Due, after_the_failure
 from policies.facts import LOST_ACCESS
-from policies.losses import enough_is_paid, planned_losses
+from policies.losses import enough_is_paid
 from policies.messages import Upcoming, in_contact_hours
 from policies.situation import Situation
 from policies.steps import AnyStep, Limit, Reinstate, Suspend
@@ -19,12 +19,17 @@ from policies.steps import AnyStep, Limit, Reinstate, Suspend
 _Make = Callable[[datetime], AnyStep]
 
 
-def losses_of_service(here: Situation, charge: NextCharge | None, upcoming: Upcoming | None) -> Iterator[Due]:
-    limit, suspend = planned_losses(here)
+def losses_of_service(
+    here: Situation, charge: NextCharge | None, upcoming: Upcoming | None, others_at: datetime
+) -> Iterator[Due]:
+    """`others_at`: when something else comes first anyway; a loss that is planned later is not worked out further."""
+    limit, suspend = here.losses
     if limit and here.policy.limit:
-        yield Due(_moment(here, limit, charge, upcoming), "limit", _limit(here, here.policy.limit))
+        at = _moment(here, limit, charge, upcoming) if limit <= others_at else limit
+        yield Due(at, "limit", _limit(here, here.policy.limit))
     if suspend and here.policy.suspend:
-        yield Due(_moment(here, suspend, charge, upcoming), "suspend", _suspend(here, here.policy.suspend))
+        at = _moment(here, suspend, charge, upcoming) if suspend <= others_at else suspend
+        yield Due(at, "suspend", _suspend(here, here.policy.suspend))
 
 
 def given_back(here: Situation) -> AnyStep | None:

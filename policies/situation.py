@@ -5,14 +5,16 @@ Facts, policy and surroundings stay apart from it; to decide anew, make a new on
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from policies.declines import TREATMENTS, Category, Decline, Treatment
 from policies.document import PolicyDocument
 from policies.facts import AccessLevel, CaseFacts
+from policies.losses import Losses, planned_losses
 from policies.surroundings import Surroundings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Situation:
     """`started`: the failure, moved by the time in which the case was held; the policy's clocks count from it.
 
@@ -55,6 +57,11 @@ class Situation:
     def treatment(self) -> Treatment | None:
         """None while the decline is not known: then nothing is charged and no service is taken."""
         return TREATMENTS[self.refusal[1].category] if self.refusal else None
+
+    @cached_property
+    def losses(self) -> Losses:
+        """When the policy takes service; asked for by messages and by the loss itself."""
+        return planned_losses(self)
 
     def failure_number(self, count: int | None) -> datetime | None:
         """When the payment had failed so many times; None while it has not."""

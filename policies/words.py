@@ -7,14 +7,13 @@ from datetime import datetime
 
 from policies.declines import CustomerAction
 from policies.facts import LOST_ACCESS
-from policies.losses import planned_losses
 from policies.situation import Situation
 from policies.steps import Words
 
 
 def words_for(here: Situation, next_attempt_at: datetime | None = None, because: str = "") -> Words:
     policy, facts, decline = here.policy, here.facts, here.decline
-    losses = planned_losses(here)
+    losses = here.losses
     change = facts.access_changes[-1] if facts.access_changes else None
     limit = policy.limit if losses.limit and here.access not in LOST_ACCESS else None
     return Words(
