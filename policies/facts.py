@@ -286,9 +286,7 @@ class CaseFacts(Record):
     @property
     def last_refusal(self) -> tuple[datetime, Decline] | None:
         """The latest refusal anybody has told us, and when it happened; None until one is known."""
-        known = [(a.at, a.decline) for a in self.attempts[-1:] if a.decline] or [
-            (a.at, a.decline) for a in self.attempts if a.decline
-        ]
+        known = [(a.at, a.decline) for a in self.attempts if a.decline]
         known += [(f.happened_at, f.decline) for f in self.failures if f.decline]
         known += [(self.failed_at, self.invoice.last_decline)] if self.invoice.last_decline else []
         return max(known, key=_when) if known else None
