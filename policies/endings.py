@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from policies.events import CloseOutcome
 from policies.facts import LOST_ACCESS, Attempt, CaseFacts, Ending, InvoiceStatus, Outcome
+from policies.messages import open_channels
 from policies.situation import Situation
 from policies.steps import AnyStep, Close, Escalate, Hold, Notify, Reconcile, Reinstate
 from policies.words import words_for
@@ -59,7 +60,7 @@ def _after_payment(here: Situation) -> AnyStep:
             at=now,
             name=template,
             template=template,
-            channels=here.policy.access_channels,
+            channels=open_channels(here, now, here.policy.access_channels),
             because=because,
             words=words_for(here),
         )

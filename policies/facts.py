@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from policies.base import Record, UtcTime
-from policies.declines import TREATMENTS, Category, Decline, Treatment
+from policies.declines import Category, Decline
 from policies.events import CloseOutcome
 from policies.instruments import Instrument
 from policies.keys import CaseRef
@@ -127,6 +127,8 @@ class MessageStatus(StrEnum):
 
 
 class Message(Record):
+    """`asked`: the channels that were open when it was sent, in order."""
+
     ordinal: int
     at: UtcTime
     name: str
@@ -134,6 +136,7 @@ class Message(Record):
     status: MessageStatus
     because: str
     channel: str | None = None
+    asked: tuple[str, ...] = ()
 
 
 class AccessChange(Record):
@@ -302,12 +305,6 @@ class CaseFacts(Record):
         return decline.category if decline else Category.UNKNOWN
 
     @property
-    def treatment(self) -> Treatment | None:
-        """None while the decline is not known: then nothing is charged and no service is taken."""
-        decline = self.decline
-        return TREATMENTS[decline.category] if decline else None
-
-    @property
     def failed_times(self) -> tuple[datetime, ...]:
         """When the payment failed, the first time and each time we tried again. What the source tells of its own
         retries is not added up: it tells one failure in several events."""
@@ -380,8 +377,8 @@ class CaseFacts(Record):
         # A request that was lost on the way is made once more; the customer gave the card to be charged.
         if len(tries) >= 2 or any(outcome is not Outcome.NOT_ACCEPTED for outcome in tries):
             return None
-        refused = any(r.at >= latest.at and r.free_at is None for r in self.refusals)
-        return None if refused else latest
+        stops = [r for r in self.refusals if r.credential_id == latest.credential_id and r.free_at is None]
+        return None if any(r.at >= latest.at for r in stops) else latest
 
 
 def _when(refusal: tuple[datetime, Decline]) -> datetime:

@@ -11,10 +11,19 @@ from typing import NamedTuple
 from policies.calendars.contact import next_contact_time
 from policies.document import Channel, ScheduledMessage, ScheduledOffer
 from policies.due import Due, after_the_failure
-from policies.facts import LOST_ACCESS
+from policies.facts import LOST_ACCESS, MessageStatus
 from policies.situation import Situation
 from policies.steps import AnyStep, Notify, Offer
 from policies.words import words_for
+
+
+class Planned(NamedTuple):
+    """Scheduled words that are still to be said: when the policy has them due, and the channels not tried yet."""
+
+    due: datetime
+    name: str
+    words: ScheduledMessage | ScheduledOffer
+    channels: tuple[Channel, ...]
 
 
 class Upcoming(NamedTuple):
@@ -22,14 +31,13 @@ class Upcoming(NamedTuple):
 
     due: datetime
     at: datetime
-    words: ScheduledMessage | ScheduledOffer
-    name: str
+    planned: Planned
 
     def as_due(self, here: Situation, next_attempt_at: datetime | None) -> Due:
         def make(at: datetime) -> AnyStep:
             return _as_step(self, here, at, next_attempt_at)
 
-        return Due(self.at, "notify" if isinstance(self.words, ScheduledMessage) else "offer", make)
+        return Due(self.at, "notify" if isinstance(self.planned.words, ScheduledMessage) else "offer", make)
 
 
 def upcoming_words(here: Situation) -> Upcoming | None:
@@ -38,10 +46,9 @@ def upcoming_words(here: Situation) -> Upcoming | None:
     planned = min(_planned(here), key=_due, default=None)
     if planned is None:
         return None
-    due, name, words = planned
     policy, facts = here.policy, here.facts
-    earliest = max(due, facts.failed_at + policy.silence_for(here.category), _gap_ends(here), here.now)
-    return Upcoming(due, in_contact_hours(here, earliest, words.channels[0]), words, name)
+    earliest = max(planned.due, facts.failed_at + policy.silence_for(here.category), _gap_ends(here), here.now)
+    return Upcoming(planned.due, in_contact_hours(here, earliest, planned.channels[0]), planned)
 
 
 def words_about_access(here: Situation, next_attempt_at: datetime | None) -> Iterator[Due]:
@@ -58,7 +65,7 @@ def words_about_access(here: Situation, next_attempt_at: datetime | None) -> Ite
             at=at,
             name=level,
             template=level,
-            channels=here.policy.access_channels,
+            channels=open_channels(here, at, here.policy.access_channels),
             because=f"service was {level}; the customer must know why and how it comes back",
             words=words_for(here, next_attempt_at=next_attempt_at),
         )
@@ -79,21 +86,33 @@ def in_contact_hours(here: Situation, moment: datetime, channel: Channel) -> dat
     )
 
 
-def _due(planned: tuple[datetime, str, ScheduledMessage | ScheduledOffer]) -> datetime:
-    return planned[0]
+def _due(planned: Planned) -> datetime:
+    return planned.due
 
 
-def _planned(here: Situation) -> Iterator[tuple[datetime, str, ScheduledMessage | ScheduledOffer]]:
+def _planned(here: Situation) -> Iterator[Planned]:
     """Messages and offers that are still to be sent for this decline, with the time the policy has them due."""
     for message in here.policy.messages:
-        if message.name not in here.told and _is_for(here, message):
-            due = _when_due(here, message)
-            if due:
-                yield due, message.name, message
+        channels = _channels_left(here, message.name, message.channels)
+        due = _when_due(here, message) if channels and _is_for(here, message) else None
+        if due:
+            yield Planned(due, message.name, message, channels)
     for number, offer in enumerate(here.policy.offers, start=1):
         name = f"offer_{number}"
-        if name not in here.told and _is_for(here, offer):
-            yield here.started + offer.after, name, offer
+        channels = _channels_left(here, name, offer.channels)
+        if channels and _is_for(here, offer):
+            yield Planned(here.started + offer.after, name, offer, channels)
+
+
+def _channels_left(here: Situation, name: str, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """Words that no open channel took are due again on those that were closed at that hour."""
+    if name not in here.told:
+        return channels
+    sent = [message for message in here.facts.messages if message.name == name]
+    if any(message.status is not MessageStatus.UNDELIVERED or not message.asked for message in sent):
+        return ()
+    asked = {channel for message in sent for channel in message.asked}
+    return tuple(channel for channel in channels if channel not in asked)
 
 
 def _is_for(here: Situation, words: ScheduledMessage | ScheduledOffer) -> bool:
@@ -107,18 +126,19 @@ def _when_due(here: Situation, message: ScheduledMessage) -> datetime | None:
 
 
 def _gap_ends(here: Situation) -> datetime:
-    sent = [message.at for message in here.facts.messages]
+    """What reached nobody keeps nobody waiting."""
+    sent = [message.at for message in here.facts.messages if message.status is not MessageStatus.UNDELIVERED]
     return max(sent) + here.policy.contact.gap if sent else here.facts.failed_at
 
 
 def _as_step(upcoming: Upcoming, here: Situation, at: datetime, next_attempt_at: datetime | None) -> AnyStep:
-    words = upcoming.words
+    words = upcoming.planned.words
     said = words_for(here, next_attempt_at=next_attempt_at)
-    channels = _open_channels(here, at, words.channels)
+    channels = open_channels(here, at, upcoming.planned.channels)
     if isinstance(words, ScheduledMessage):
         return Notify(
             at=at,
-            name=upcoming.name,
+            name=upcoming.planned.name,
             template=words.template,
             channels=channels,
             because=f"{words.name} is due {_when_in_words(words)}",
@@ -126,7 +146,7 @@ def _as_step(upcoming: Upcoming, here: Situation, at: datetime, next_attempt_at:
         )
     return Offer(
         at=at,
-        name=upcoming.name,
+        name=upcoming.planned.name,
         offers=words.offers,
         channels=channels,
         because=f"other ways to pay are offered {after_the_failure(words.after)}",
@@ -140,7 +160,7 @@ def _when_in_words(message: ScheduledMessage) -> str:
     return "with the first failure" if message.failures == 1 else f"after {message.failures} failures in a row"
 
 
-def _open_channels(here: Situation, at: datetime, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+def open_channels(here: Situation, at: datetime, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     """The fallback channels that may be used at this hour; the first one was what the hour was chosen for."""
 
     def usable(channel: Channel) -> bool:

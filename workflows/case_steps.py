@@ -149,6 +149,7 @@ class CaseSteps(CaseHandlers):
             status=answer.status,
             channel=answer.channel,
             because=step.because,
+            asked=step.channels,
         )
         self._add("messages", message)
 

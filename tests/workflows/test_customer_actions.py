@@ -127,8 +127,14 @@ async def test_a_payment_nobody_told_us_of_is_seen_before_the_next_charge(town: 
     assert [charge["status"] for charge in await case.charges()] == ["declined"]
 
 
-async def test_a_partial_message_bounces_to_the_next_channel(town: Town) -> None:
+async def test_a_message_that_bounces_goes_to_the_next_channel_when_that_is_open(town: Town) -> None:
     case = await town.describe(email="bounce@customers.example")
     await case.fail("expired_card")
     await case.until_decided()
-    await case.calendar({0: ["message first_notice by in_app"], 4: ["message reminder by sms"]}, until=5)
+    await case.calendar({0: ["message first_notice by in_app"]}, until=4)
+    # Two days: no text message is sent on a Sunday, nor before nine.
+    await case.to_day(6)
+    told = [
+        what for _, what in await case.timeline() if what.startswith("message reminder") and "undelivered" not in what
+    ]
+    assert told == ["message reminder by sms"]

@@ -17,7 +17,7 @@ from policies.events import ActionAnswer
 from policies.facts import AccessLevel
 from policies.migration import MigrateRequest
 from tests.fixtures.temporal import TemporalServer
-from tests.fixtures.town import Case, Town, building_town, new_databases
+from tests.fixtures.town import PATIENCE_SECONDS, Case, Town, building_town, new_databases
 from tests.workflows.test_endings import Gate, real
 from tests.workflows.test_faults import second_worker, start_on
 from workers.wiring import read_policies
@@ -35,6 +35,10 @@ def ends_on(days: int, version: int = 2) -> PolicySnapshot:
 
 async def case_now(case: Case) -> CaseNow:
     return await case.handle.query(DunningWorkflow.case_now)
+
+
+async def details_of(case: Case) -> str:
+    return str(await case.handle.query("__temporal_workflow_metadata"))
 
 
 async def move(case: Case, policy: PolicySnapshot, **changes: Any) -> ActionAnswer:
@@ -96,9 +100,11 @@ async def test_the_details_in_the_temporal_ui_tell_of_the_move(town: Town) -> No
     await move(case, ends_on(22), reason="fewer | letters")
     status = await case.until_decided()
     assert [line.because for line in status.timeline if line.what.startswith("moved from")] == ["fewer | letters"]
-    details = await case.handle.query("__temporal_workflow_metadata")
-    assert "policy self_serve@2" in str(details)
-    assert "fewer / letters" in str(details)
+    # The details are written anew a moment after the move, with the next decision.
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while "policy self_serve@2" not in (details := await details_of(case)):
+            await asyncio.sleep(0.02)
+    assert "fewer / letters" in details
 
 
 async def test_moving_twice_by_one_id_is_moving_once(town: Town) -> None:
@@ -214,6 +220,8 @@ async def test_the_next_run_of_a_long_case_keeps_the_policy_it_was_moved_to(data
             await move(case, ends_on(22))
             await case.to_day(21)
             assert (await case.handle.describe()).run_id != first_run
+            # A run that has just gone on as new cannot be asked before its first task.
+            await case.until_decided()
             now = await case_now(case)
             assert now.policy == ends_on(22)
             assert now.facts is not None
