@@ -35,6 +35,9 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,200}$")]
 """An id of another system: goes into workflow ids and addresses, so no slashes, spaces or control characters."""
 
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,100}$")]
+"""A reason in another system's own word."""
+
 
 def _storable(text: str) -> str:
     if not text.isprintable():

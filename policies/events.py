@@ -9,31 +9,41 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from policies.base import Identifier, Record, ShortText, UtcTime
+from policies.base import Code, Identifier, Record, ShortText, UtcTime
 from policies.card_numbers import looks_like_card_number
 from policies.declines import Decline
 from policies.money import Money
 
 
 class SourceEvent(Record):
-    """`event_id` is the inbox row it came from; a case ignores ids it has seen."""
+    """`event_id` is the inbox row it came from; a case ignores ids it has seen. `version`: the source's own count of
+    changes where it has one; it orders what happened in one second."""
 
     event_id: str
     happened_at: UtcTime
     invoice_id: Identifier
-
-
-class PaymentFailed(SourceEvent):
-    kind: Literal["payment_failed"] = "payment_failed"
+    version: int = 0
     customer_id: Identifier | None = None
+
+
+class _UnpaidClaim(SourceEvent):
+    """`amount`: what is still owed, as far as the source says. `retries_at`: when the source will try again itself."""
+
+    amount: Money | None = None
+    subscription_id: Identifier | None = None
+    credential_id: Identifier | None = None
+    retries_at: UtcTime | None = None
+
+
+class PaymentFailed(_UnpaidClaim):
+    kind: Literal["payment_failed"] = "payment_failed"
     decline: Decline | None = None
 
 
-class ActionRequired(SourceEvent):
+class ActionRequired(_UnpaidClaim):
     """The payment waits for the customer to confirm it (3-D Secure)."""
 
     kind: Literal["action_required"] = "action_required"
-    customer_id: Identifier | None = None
 
 
 class PaymentSucceeded(SourceEvent):
@@ -64,6 +74,47 @@ class DisputeClosed(SourceEvent):
     won: bool
 
 
+class FraudWarning(SourceEvent):
+    """A network or a gateway suspects the payment. `signal`: its own word for the reason."""
+
+    kind: Literal["fraud_warning"] = "fraud_warning"
+    signal: Code
+
+
+class MethodChange(StrEnum):
+    ADDED = "added"
+    UPDATED = "updated"
+    REMOVED = "removed"
+    EXPIRED = "expired"
+
+
+class PaymentMethodChanged(SourceEvent):
+    """The customer's way to pay changed at the source. `credential_id`: the one that is charged from now on, or that
+    was removed or has expired; None when the source does not say."""
+
+    kind: Literal["payment_method_changed"] = "payment_method_changed"
+    change: MethodChange
+    credential_id: Identifier | None = None
+
+
+class MandateChanged(SourceEvent):
+    """`active`: debits may be collected again, under `replaced_by` if that is set. Otherwise the mandate has ended, and
+    `decline` says why."""
+
+    kind: Literal["mandate_changed"] = "mandate_changed"
+    mandate_id: Identifier
+    active: bool
+    replaced_by: Identifier | None = None
+    decline: Decline | None = None
+
+
+class CustomerChanged(SourceEvent):
+    """What changed is personal: it goes to the customer directory and into no case."""
+
+    kind: Literal["customer_changed"] = "customer_changed"
+    customer_id: Identifier
+
+
 OpeningEvent = PaymentFailed | ActionRequired
 CaseEvent = Annotated[
     PaymentFailed
@@ -72,9 +123,14 @@ CaseEvent = Annotated[
     | InvoiceVoided
     | SubscriptionCancelled
     | DisputeOpened
-    | DisputeClosed,
+    | DisputeClosed
+    | FraudWarning
+    | PaymentMethodChanged
+    | MandateChanged,
     Field(discriminator="kind"),
 ]
+AnyEvent = Annotated[CaseEvent | CustomerChanged, Field(discriminator="kind")]
+"""All that a source can tell us; a case is told everything but changes of the customer's data."""
 
 
 class IgnoredBecause(StrEnum):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from policies.base import Record, UtcTime
 from policies.declines import Category, Decline
-from policies.events import CloseOutcome
+from policies.events import CloseOutcome, MethodChange
 from policies.instruments import Instrument
 from policies.keys import CaseRef
 from policies.money import Money
@@ -212,6 +212,15 @@ class NewCredential(Record):
     instrument: Instrument = Instrument()
 
 
+class MethodChanged(Record):
+    """What the source said of the customer's way to pay."""
+
+    at: UtcTime
+    happened_at: UtcTime
+    what: MethodChange
+    credential_id: str | None = None
+
+
 class Escalation(Record):
     ordinal: int
     at: UtcTime
@@ -248,6 +257,7 @@ class CaseFacts(Record):
     disputes: tuple[Dispute, ...] = ()
     stops: tuple[Stop, ...] = ()
     new_credentials: tuple[NewCredential, ...] = ()
+    method_changes: tuple[MethodChanged, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     refused_actions: tuple[RefusedAction, ...] = ()
     close_asked: CloseAsked | None = None

@@ -15,9 +15,13 @@ from policies.events import (
     CloseCase,
     DisputeClosed,
     DisputeOpened,
+    FraudWarning,
     InvoiceVoided,
+    MandateChanged,
+    MethodChange,
     Pause,
     PaymentFailed,
+    PaymentMethodChanged,
     PaymentSucceeded,
     Resume,
     SubscriptionCancelled,
@@ -30,8 +34,10 @@ from policies.facts import (
     Dispute,
     Ending,
     Failure,
+    FraudFlag,
     InvoiceNow,
     InvoiceStatus,
+    MethodChanged,
     NewCredential,
     Outcome,
     Payment,
@@ -44,6 +50,9 @@ from policies.policy_change import PolicyChange
 
 MAX_SEEN = 500
 ENDED = frozenset({InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.REFUNDED, InvoiceStatus.CANCELLED})
+
+MANDATE_ENDED = classify("gocardless", "mandate_cancelled")
+"""For sources that say that a mandate ended and not why."""
 
 
 def with_event(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
@@ -74,8 +83,39 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
             return with_dispute(facts, event.dispute_id, now)
         case DisputeClosed():
             return _with_dispute_closed(facts, event, now)
+        case FraudWarning():
+            return _add(facts, "fraud_flags", FraudFlag(at=now, signals=(event.signal,)))
+        case PaymentMethodChanged():
+            return _with_method_changed(facts, event, now)
+        case MandateChanged():
+            return _with_mandate_changed(facts, event, now)
         case _:
             assert_never(event)
+
+
+def _with_method_changed(facts: CaseFacts, event: PaymentMethodChanged, now: datetime) -> CaseFacts:
+    """A credential that the customer gave to the source is tried like one that they gave to us; the same one again
+    counts when the source says that it was renewed."""
+    what, credential_id = event.change, event.credential_id
+    changed = MethodChanged(at=now, happened_at=event.happened_at, what=what, credential_id=credential_id)
+    facts = _add(facts, "method_changes", changed)
+    is_new = what is MethodChange.UPDATED or (what is MethodChange.ADDED and credential_id != facts.credential_id)
+    return _with_credential(facts, credential_id, event, now) if credential_id and is_new else facts
+
+
+def _with_mandate_changed(facts: CaseFacts, event: MandateChanged, now: datetime) -> CaseFacts:
+    if event.active:
+        return _with_credential(facts, event.replaced_by or event.mandate_id, event, now)
+    if event.mandate_id != facts.credential_id:
+        return facts
+    decline = event.decline or MANDATE_ENDED
+    return _add(facts, "failures", Failure(at=now, happened_at=event.happened_at, decline=decline))
+
+
+def _with_credential(facts: CaseFacts, credential_id: str, event: CaseEvent, now: datetime) -> CaseFacts:
+    if facts.is_paid or facts.ending or facts.close_asked:
+        return facts
+    return _add(facts, "new_credentials", NewCredential(at=now, credential_id=credential_id, action_id=event.event_id))
 
 
 def _with_less_due(facts: CaseFacts, due: Money, happened_at: datetime, now: datetime) -> CaseFacts:

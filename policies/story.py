@@ -124,6 +124,8 @@ def _from_the_source(facts: CaseFacts) -> Iterator[Line]:
     for paid in facts.payments:
         what = f"paid {paid.paid}" if paid.settles else f"paid {paid.paid} in part"
         yield Line(at=paid.at, what=what, because=f"by {paid.how.replace('_', ' ')}")
+    for method in facts.method_changes:
+        yield Line(at=method.at, what=f"way to pay {method.what.value} at the source")
     for ending in facts.endings:
         yield Line(at=ending.at, what=f"invoice {ending.status.value} at its source")
     for dispute in facts.disputes:

@@ -34,6 +34,7 @@ from policies.events import (
     ActionRequired,
     CaseEvent,
     CloseOutcome,
+    CustomerChanged,
     Ignored,
     IgnoredBecause,
     InvoiceVoided,
@@ -195,6 +196,8 @@ class Relay:
         for invoice_id in invoices:
             case = CaseRef(source=row.source, account=row.account, invoice_id=invoice_id)
             event = said.event.model_copy(update={"invoice_id": invoice_id})
+            if isinstance(event, CustomerChanged):
+                continue
             fates.append(await self._not_dunning(case, said) or await self._deliver_to_case(case, event))
         nothing = Ignored(reason=_NOT_DUNNING, detail="it belongs to no invoice that is being recovered")
         # One case that heard it makes it delivered.

@@ -21,9 +21,12 @@ with workflow.unsafe.imports_passed_through():
         CloseCase,
         DisputeClosed,
         DisputeOpened,
+        FraudWarning,
         InvoiceVoided,
+        MandateChanged,
         Pause,
         PaymentFailed,
+        PaymentMethodChanged,
         PaymentSucceeded,
         Resume,
         SubscriptionCancelled,
@@ -81,6 +84,18 @@ class CaseHandlers:
 
     @workflow.signal(description="The dispute was decided")
     def dispute_closed(self, event: DisputeClosed) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="The network or the gateway suspects fraud: a person is asked")
+    def fraud_warning(self, event: FraudWarning) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="The customer's way to pay changed at the source")
+    def payment_method_changed(self, event: PaymentMethodChanged) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="A mandate ended, or is active again")
+    def mandate_changed(self, event: MandateChanged) -> None:
         self._tell(event)
 
     @workflow.signal(name="update_payment_method", description="The customer gave a new way to pay")

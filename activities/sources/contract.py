@@ -1,24 +1,35 @@
-"""The source port has two halves. A Speaker is pure and total: it verifies, splits and normalises what was sent to us.
-An Owner is asked: it owns the invoice and knows the truth now."""
+"""The source port. A Speaker is pure and total: it verifies, splits and normalises what was sent to us. An Owner is
+asked: it owns the invoice and knows the truth now. A Prover is asked only where a signature cannot be checked with what
+we have."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from activities.customers import Customer
+from activities.sources.customer_news import CustomerNews
 from policies.base import Identifier, Record, UtcTime
-from policies.events import CaseEvent, Ignored, Unreadable
+from policies.events import AnyEvent, Ignored, Unreadable
 from policies.facts import InvoiceNow
 
 
 class Verified(Record):
-    """`signed_at` is the sender's time stamp inside the signature."""
+    """`signed_at` is the sender's time stamp inside the signature; None where the scheme has none. Then a replay is
+    caught by the inbox alone: the same bytes are stored once."""
 
-    signed_at: UtcTime
+    signed_at: UtcTime | None = None
 
 
 class Rejected(Record):
     """Why the signature does not hold: one sentence for the sender's engineer; never a secret."""
+
+    reason: str
+
+
+class Unproven(Record):
+    """Nothing speaks against the signature, but to check it something must be fetched from the sender. The delivery is
+    stored, and the relay has it proven before it does anything else with it."""
 
     reason: str
 
@@ -37,34 +48,65 @@ class Malformed(Record):
 
 
 class Lookup(Record):
-    """An event that names no invoice: the relay finds the invoice by one of these and hands it to `event_for`."""
+    """An event that names no invoice: the relay finds the invoices by one of these."""
 
     payment_id: Identifier | None = None
     subscription_id: Identifier | None = None
+    credential_id: Identifier | None = None
+    customer_id: Identifier | None = None
 
 
 class Addressed(Record):
-    """What one item says. `lookup` is set when `event.invoice_id` is not known yet (it is then `unresolved`)."""
+    """What one item says. `lookup` is set when `event.invoice_id` is not known yet (it is then UNRESOLVED). `customer`:
+    what it tells of a person on top; that goes to the customer directory and into no history."""
 
-    event: CaseEvent
+    event: AnyEvent
     lookup: Lookup | None = None
+    customer: CustomerNews | None = None
 
 
 UNRESOLVED = "unresolved"
 
 
-class Speaker(Protocol):
-    """Pure; none of the three ever raises, whatever the bytes."""
+class Speaker(ABC):
+    """What one source says. Pure; no method ever raises, whatever the bytes."""
 
     name: str
 
+    kept_headers: tuple[str, ...] = ()
+    """In lower case: what `verify` reads. They are stored beside the body, so that a delivery can be proven later."""
+
+    accepted: str | None = None
+    """The body that the sender wants to read when we keep an event; None: our receipt, as JSON."""
+
+    @abstractmethod
     def verify(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> Verified | Rejected: ...
+    ) -> Verified | Rejected | Unproven: ...
 
+    @abstractmethod
     def split(self, body: bytes) -> tuple[Item, ...] | Malformed: ...
 
-    def normalise(self, body: bytes, event_id: str) -> Addressed | Ignored | Unreadable: ...
+    @abstractmethod
+    def normalise(self, body: bytes, event_id: str) -> Addressed | Ignored | Unreadable:
+        """`body` is an Item's."""
+        ...
+
+    def complaint_about(self, secret: str) -> str | None:
+        """Why a configured secret cannot be one of this source's, and what to write instead; never the secret."""
+        return None if secret.strip() else "it is empty"
+
+    def answer_to_challenge(self, query: Mapping[str, str], secrets: Sequence[str]) -> str | None:
+        """What the source wants to read when it asks, by GET, whether the address is ours."""
+        return None
+
+
+class Prover(Protocol):
+    """Checks what the Speaker left Unproven. Raises Unavailable or Misconfigured."""
+
+    async def prove(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], received_at: datetime
+    ) -> Verified | Rejected: ...
 
 
 class Owner(Protocol):
@@ -78,4 +120,8 @@ class Owner(Protocol):
 
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         """The invoice that a payment pays; None when it pays none."""
+        ...
+
+    def events_since(self, since: datetime) -> AsyncIterator[Item] | None:
+        """What the owner has to tell since then, oldest first, as its Speaker reads it; None when it keeps no list."""
         ...

@@ -1,17 +1,25 @@
-"""JSON from strangers, read with suspicion: every complaint names the field and shows no more of the value than it may.
+"""What strangers send, read with suspicion: every complaint names the field and shows no more of the value than it may.
 
-Shared by sources that send JSON. `Wrong` is caught by the speaker and never seen outside.
+`ReadingSpeaker` is what most sources build on; `Node` reads a JSON object, or whatever `xml_reading.py` and
+`form_reading.py` made into one. `Wrong` is caught by the speaker and never seen outside.
 """
 
+import hashlib
 import json
 import math
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 
-from activities.sources.contract import Item
+from pydantic import ValidationError
+
+from activities.sources.contract import Addressed, Item, Malformed, Speaker
 from policies.card_numbers import looks_like_card_number
+from policies.events import Ignored, IgnoredBecause, Unreadable
+from policies.money import EXPONENTS, Money
 
 DEPTH_MAX = 60
 """The deepest event of a source read so far nests about ten levels."""
@@ -50,6 +58,54 @@ class Wrong(Exception):
         super().__init__(reason)
         self.field = field
         self.reason = reason
+
+
+class ReadingSpeaker(Speaker):
+    """A speaker whose parts may raise Wrong; nothing of that leaves it."""
+
+    def split(self, body: bytes) -> tuple[Item, ...] | Malformed:
+        try:
+            return tuple(self._items(body))
+        except Wrong as wrong:
+            return Malformed(reason=wrong.reason)
+
+    def normalise(self, body: bytes, event_id: str) -> Addressed | Ignored | Unreadable:
+        try:
+            return self._said(body, event_id)
+        except Wrong as wrong:
+            return Unreadable(field=wrong.field, reason=wrong.reason)
+        except ValidationError as error:
+            # Our own vocabulary is the last guard, so that its growing stricter can never break the relay.
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            return Unreadable(field=".".join(map(str, first["loc"])) or "event", reason=first["msg"][:SHOWN_MAX])
+
+    @abstractmethod
+    def _items(self, body: bytes) -> Iterable[Item]:
+        """The events of a delivery, each byte for byte; may raise Wrong."""
+
+    @abstractmethod
+    def _said(self, body: bytes, event_id: str) -> Addressed | Ignored:
+        """What one item says; may raise Wrong or ValidationError."""
+
+
+def not_dunning(detail: str) -> Ignored:
+    return Ignored(reason=IgnoredBecause.NOT_DUNNING, detail=detail)
+
+
+def unknown_type(kind: str) -> Ignored:
+    return Ignored(reason=IgnoredBecause.UNKNOWN_TYPE, detail=f"{shown(kind)} is no type we act on")
+
+
+def key_by_hash(body: bytes) -> str:
+    """For sources whose events have no id: the same bytes are the same event."""
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def object_of(body: bytes) -> "Node":
+    _, value = parsed(body)
+    if not isinstance(value, dict):
+        raise Wrong("body", "the body is no event: not a JSON object")
+    return Node("", value)
 
 
 def parsed(body: bytes) -> tuple[str, object]:
@@ -183,6 +239,71 @@ class Node:
         if not isinstance(value, int) or isinstance(value, bool) or not EARLIEST <= value < LATEST:
             raise self.wrong(name, "unix seconds between 2000 and 2100")
         return datetime.fromtimestamp(value, UTC)
+
+    def nodes(self, name: str) -> "list[Node]":
+        """The objects of a list; absent, null or something else: none. Elements that are no objects are left out."""
+        value = self.fields.get(name)
+        found = value if isinstance(value, list) else []
+        path = f"{self.path}.{name}".lstrip(".")
+        return [Node(f"{path}.{n}", each) for n, each in enumerate(found) if isinstance(each, dict)]
+
+    def optional_text(self, name: str) -> str | None:
+        """None when it is absent, empty or no text; for what only adds to an event."""
+        value = self.fields.get(name)
+        return value.strip() or None if isinstance(value, str) else None
+
+    def moment_of_text(self, name: str) -> datetime:
+        """An ISO 8601 time stamp; without a zone it is UTC."""
+        value = self.fields.get(name)
+        try:
+            moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+        except ValueError:
+            moment = None
+        if (
+            moment is None
+            or not EARLIEST <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() < LATEST
+        ):
+            raise self.wrong(name, "an ISO 8601 time between 2000 and 2100")
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def optional_moment(self, name: str) -> datetime | None:
+        """Unix seconds; None when absent or out of range."""
+        try:
+            return self.moment(name)
+        except Wrong:
+            return None
+
+    def minor_money(self, name: str, currency: str) -> Money | None:
+        """An amount in minor units, a number or a text of digits; None when it is absent. `currency` as it was sent."""
+        value = self.fields.get(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value.strip()):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) > AMOUNT_MAX:
+            raise self.wrong(name, "an amount in the currency's smallest unit")
+        return Money(amount_minor=value, currency=self._known(currency))
+
+    def major_money(self, name: str, currency: str) -> Money | None:
+        """An amount in major units, such as "29.00" or 29.0; None when it is absent. `currency` as it was sent."""
+        value = self.fields.get(name)
+        if value is None or value == "":
+            return None
+        code = self._known(currency)
+        try:
+            number = Decimal(str(value).strip()) if isinstance(value, str | int | float) else Decimal("NaN")
+        except InvalidOperation:
+            number = Decimal("NaN")
+        minor = number.scaleb(EXPONENTS[code]) if number.is_finite() else number
+        if not minor.is_finite() or abs(minor) > AMOUNT_MAX or minor != minor.to_integral_value():
+            raise self.wrong(name, f"an amount of {code}")
+        return Money(amount_minor=int(minor), currency=code)
+
+    def _known(self, currency: str) -> str:
+        code = currency.strip().upper()
+        if code not in EXPONENTS:
+            raise Wrong(f"{self.path}.currency".lstrip("."), f"{shown(currency)} is no ISO 4217 currency code")
+        return code
 
     def code(self, name: str) -> str | None:
         """A decline code. One of an odd shape counts as absent: the failure must not be lost for it, and `open_case`

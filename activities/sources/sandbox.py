@@ -1,11 +1,13 @@
 """The sandbox's billing owner. Its events come in Stripe's shape and are read by that source's Speaker, so this file
 has an Owner only."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from activities.customers import ContactPoint, Customer
 from activities.errors import NotFound, Unavailable
 from activities.sandbox_client import Answer, NoAnswer, SandboxClient, Shape, in_path
+from activities.sources.contract import Item
 from policies.base import Record, UtcTime
 from policies.declines import classify
 from policies.facts import InvoiceNow, InvoiceStatus, SeenAttempt
@@ -51,6 +53,15 @@ class _Payment(Record):
     invoice_id: str
 
 
+class _Event(Record):
+    event_id: str
+    body: str
+
+
+class _Events(Record):
+    events: tuple[_Event, ...]
+
+
 class SandboxOwner:
     name = "sandbox"
 
@@ -73,6 +84,14 @@ class SandboxOwner:
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         answer = await self._client.get(f"/source/payments/{in_path(payment_id)}")
         return None if answer.code == "no_such_payment" else _read(answer, _Payment).invoice_id
+
+    def events_since(self, since: datetime) -> AsyncIterator[Item]:
+        return self._told_since(since)
+
+    async def _told_since(self, since: datetime) -> AsyncIterator[Item]:
+        answer = await self._client.get(f"/source/events?since={in_path(since.isoformat())}")
+        for told in _read(answer, _Events).events:
+            yield Item(event_key=told.event_id, body=told.body.encode())
 
     def _invoice_now(self, invoice: _Invoice, now: datetime) -> InvoiceNow:
         return InvoiceNow(

@@ -6,14 +6,23 @@ unit (`money_from_stripe`). Sources: docs.stripe.com/webhooks, /api/events, /dec
 To understand one more type: a function from `_Event`, a row in HANDLERS, a row in the table of the test.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pydantic import ValidationError
-
-from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Malformed, Rejected, Verified
-from activities.sources.reading import SHOWN_MAX, Node, Wrong, event_key, items_of, parsed, shown
+from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Rejected, Verified
+from activities.sources.reading import (
+    Node,
+    ReadingSpeaker,
+    Wrong,
+    event_key,
+    items_of,
+    not_dunning,
+    object_of,
+    parsed,
+    shown,
+    unknown_type,
+)
 from activities.sources.signatures import (
     any_matches,
     header_values,
@@ -28,12 +37,10 @@ from policies.events import (
     DisputeClosed,
     DisputeOpened,
     Ignored,
-    IgnoredBecause,
     InvoiceVoided,
     PaymentFailed,
     PaymentSucceeded,
     SubscriptionCancelled,
-    Unreadable,
 )
 from policies.money import EXPONENTS, Money
 
@@ -45,10 +52,11 @@ STRIPE_EXPONENTS = {"ISK": 2, "UGX": 2, "MGA": 0}
 """Where Stripe's smallest unit is not ISO 4217's: docs.stripe.com/currencies, "special cases" and "zero-decimal"."""
 
 
-class StripeSpeaker:
+class StripeSpeaker(ReadingSpeaker):
     """Stateless; secrets and the clock are handed in."""
 
     name = "stripe"
+    kept_headers = ("stripe-signature",)
 
     def verify(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
@@ -74,25 +82,24 @@ class StripeSpeaker:
             return Rejected(reason=late)
         return Verified(signed_at=datetime.fromtimestamp(signed_at, UTC))
 
-    def split(self, body: bytes) -> tuple[Item, ...] | Malformed:
+    def _items(self, body: bytes) -> Iterable[Item]:
         """One event as it was sent, or each element of a list of events, byte for byte."""
-        try:
-            text, value = parsed(body)
-            if isinstance(value, list):
-                return tuple(items_of(text, value))
-            return (Item(event_key=event_key(value), body=body),)
-        except Wrong as wrong:
-            return Malformed(reason=wrong.reason)
+        text, value = parsed(body)
+        if isinstance(value, list):
+            return items_of(text, value)
+        return (Item(event_key=event_key(value), body=body),)
 
-    def normalise(self, body: bytes, event_id: str) -> Addressed | Ignored | Unreadable:
-        try:
-            return _normalised(body, event_id)
-        except Wrong as wrong:
-            return Unreadable(field=wrong.field, reason=wrong.reason)
-        except ValidationError as error:
-            # Our own vocabulary is the last guard, so that its growing stricter can never break the relay.
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            return Unreadable(field=".".join(map(str, first["loc"])) or "event", reason=first["msg"][:SHOWN_MAX])
+    def _said(self, body: bytes, event_id: str) -> Addressed | Ignored:
+        envelope = object_of(body)
+        kind = envelope.text("type")
+        handler = HANDLERS.get(kind)
+        if handler is None:
+            return unknown_type(kind)
+        data = envelope.node("data")
+        about = data.node("object") if data else None
+        if about is None:
+            raise Wrong("data.object", "data.object is missing, expected the object that the event is about")
+        return handler(_Event(event_id, envelope.moment("created"), about))
 
 
 def money_from_stripe(amount: int, currency: str) -> Money:
@@ -137,22 +144,6 @@ class _Event:
     event_id: str
     happened_at: datetime
     about: Node
-
-
-def _normalised(body: bytes, event_id: str) -> Addressed | Ignored:
-    _, value = parsed(body)
-    if not isinstance(value, dict):
-        raise Wrong("body", "the body is no event: not a JSON object")
-    envelope = Node("", value)
-    kind = envelope.text("type")
-    handler = HANDLERS.get(kind)
-    if handler is None:
-        return Ignored(reason=IgnoredBecause.UNKNOWN_TYPE, detail=f"{shown(kind)} is no type we act on")
-    data = envelope.node("data")
-    about = data.node("object") if data else None
-    if about is None:
-        raise Wrong("data.object", "data.object is missing, expected the object that the event is about")
-    return handler(_Event(event_id, envelope.moment("created"), about))
 
 
 def _invoice_failed(event: _Event) -> Addressed | Ignored:
@@ -216,7 +207,7 @@ def _subscription_deleted(event: _Event) -> Addressed:
 def _dispute_created(event: _Event) -> Addressed | Ignored:
     status = event.about.text("status")
     if status.startswith("warning_"):
-        return _ignored(f"the dispute is only an inquiry ({shown(status)}): no money was taken back")
+        return not_dunning(f"the dispute is only an inquiry ({shown(status)}): no money was taken back")
     return Addressed(
         event=DisputeOpened(
             event_id=event.event_id,
@@ -283,19 +274,15 @@ HANDLERS: dict[str, Callable[[_Event], Addressed | Ignored]] = {
 # Parts that several events share
 
 
-def _ignored(detail: str) -> Ignored:
-    return Ignored(reason=IgnoredBecause.NOT_DUNNING, detail=detail)
-
-
 def _not_dunning(invoice: Node) -> Ignored | None:
     """Invoices whose failure opens no case. Before 2019 `collection_method` was called `billing`."""
     if invoice.fields.get("billing_reason") == "subscription_create":
-        return _ignored("first payment of a new subscription")
+        return not_dunning("first payment of a new subscription")
     if "send_invoice" in (invoice.fields.get("collection_method"), invoice.fields.get("billing")):
-        return _ignored("the invoice is sent for manual payment (send_invoice)")
+        return not_dunning("the invoice is sent for manual payment (send_invoice)")
     for name in ("amount_remaining", "amount_due"):
         if invoice.optional_minor(name) == 0:
-            return _ignored(f"nothing is owed ({name} is 0)")
+            return not_dunning(f"nothing is owed ({name} is 0)")
     return None
 
 
