@@ -105,9 +105,7 @@ def _after(step: AnyStep, facts: CaseFacts, around: Surroundings, now: datetime)
         case Charge():
             return _declined_again(step, facts, around, now)
         case Reconcile():
-            open_attempt = next(a for a in facts.attempts if a.ordinal == step.ordinal)
-            settled = {"outcome": Outcome.DECLINED, "decline": facts.decline, "looked_up_at": now}
-            return record.with_attempt(facts, open_attempt.model_copy(update=settled)), around
+            return _found_declined(step, facts, around, now)
         case Notify() | Offer():
             return record.with_fact(facts, "messages", _message(step, facts, now)), around
         case Limit():
@@ -151,6 +149,17 @@ def _declined_again(
     )
     ledger = (*around.ledger, entry)
     return record.with_attempt(facts, attempt), around.model_copy(update={"ledger": ledger})
+
+
+def _found_declined(
+    step: Reconcile, facts: CaseFacts, around: Surroundings, now: datetime
+) -> tuple[CaseFacts, Surroundings]:
+    """In the ledger too: there an attempt without an answer would hold the next one back."""
+    attempt = next(a for a in facts.attempts if a.ordinal == step.ordinal)
+    answer = {"outcome": Outcome.DECLINED, "decline": facts.decline}
+    ledger = tuple(e.model_copy(update=answer) if e.key == attempt.key else e for e in around.ledger)
+    settled = attempt.model_copy(update={**answer, "looked_up_at": now})
+    return record.with_attempt(facts, settled), around.model_copy(update={"ledger": ledger})
 
 
 def _message(step: Notify | Offer, facts: CaseFacts, now: datetime) -> Message:
