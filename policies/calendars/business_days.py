@@ -18,8 +18,6 @@ COUNTRY_OF = {
     Network.PAD_CA: ("CA", None),
 }
 SATURDAY_SUNDAY = frozenset({5, 6})
-LONGEST_CLOSURE = 30
-"""No calendar closes longer in a row; a search ends there."""
 
 
 def is_business_day(
@@ -48,10 +46,8 @@ def previous_business_day(
 
 
 def _walk(day: date, step: int, works: Callable[[date], bool]) -> date:
-    for distance in range(LONGEST_CLOSURE):
-        candidate = day + timedelta(days=step * distance)
-        if works(candidate):
-            return candidate
+    while not works(day):
+        day += timedelta(days=step)
     return day
 
 

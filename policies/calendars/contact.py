@@ -17,8 +17,9 @@ _FILE = settings(__package__, "contact_windows.toml")
 EDITION: str = _FILE["edition"]
 ALL_WEEK = frozenset(range(7))
 MIDNIGHT = time(0)
+ONE_DAY = timedelta(days=1)
 SEARCH_DAYS = 30
-"""Longer than any row of Sundays and holidays; after that the channel's days are not waited for."""
+"""For so long several zones are asked for an hour that they share; longer than any row of Sundays and holidays."""
 
 
 class Window(NamedTuple):
@@ -75,18 +76,16 @@ def _next_in_all(
 def _next_in(moment: datetime, zone: str, country: str | None, subdivision: str | None, window: Window) -> datetime:
     info = ZoneInfo(zone)
     local = moment.astimezone(info)
-    today = local.date()
-    for distance in range(SEARCH_DAYS):
-        day = today + timedelta(days=distance)
-        if not _is_contact_day(day, country, subdivision, window):
-            continue
-        if distance:
-            return _opening(day, window, info, moment)
+    day = local.date()
+    if _is_contact_day(day, country, subdivision, window):
         if window.opens == window.closes or window.opens <= local.time() < window.closes:
             return moment.astimezone(UTC)
         if local.time() < window.opens:
             return _opening(day, window, info, moment)
-    return moment.astimezone(UTC)
+    day += ONE_DAY
+    while not _is_contact_day(day, country, subdivision, window):
+        day += ONE_DAY
+    return _opening(day, window, info, moment)
 
 
 def _opening(day: date, window: Window, info: ZoneInfo, moment: datetime) -> datetime:

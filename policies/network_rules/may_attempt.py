@@ -7,8 +7,9 @@ frees it last decides.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
-from policies.declines import TREATMENTS, Category, Retryable
+from policies.declines import TREATMENTS, Category, Decline, Retryable
 from policies.facts import OPEN_OUTCOMES, Outcome
 from policies.instruments import Initiator
 from policies.network_rules.ledger import LedgerEntry, ProposedAttempt
@@ -31,8 +32,6 @@ SOONEST_LOOK, LATEST_LOOK = timedelta(minutes=15), timedelta(days=1)
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _NO_LIMIT = 1_000
-_ROUNDS_MAX = 50
-"""Freed by one rule, an attempt may meet the next; each round moves the time past at least one aged attempt."""
 
 
 def may_attempt(
@@ -43,16 +42,16 @@ def may_attempt(
     nothing happen until then."""
     counted = [entry for entry in ledger if entry.outcome is not Outcome.NOT_ACCEPTED]
     verdict = _verdict(counted, proposed, at, guard)
-    if isinstance(verdict, Allowed) or verdict.free_at is None or verdict.rule_id == "unsettled":
+    if isinstance(verdict, Allowed) or verdict.rule_id == "unsettled":
         return verdict
-    free_at = verdict.free_at
-    for _ in range(_ROUNDS_MAX):
-        later = _verdict(counted, proposed, free_at, guard)
-        if isinstance(later, Allowed):
-            break
+    free_at = at
+    later: Allowed | Refused = verdict
+    # Freed by one rule, an attempt may meet the next; each round moves the time past at least one aged attempt.
+    while isinstance(later, Refused):
         if later.free_at is None:
             return later
         free_at = later.free_at
+        later = _verdict(counted, proposed, free_at, guard)
     return verdict.model_copy(update={"free_at": free_at})
 
 
@@ -111,6 +110,8 @@ def _ruling(
         case "never":
             if proposed.initiator is Initiator.MERCHANT:
                 yield _refused(rule, None)
+        case _:
+            assert_never(rule.kind)
 
 
 def _refused(rule: NetworkRule, free_at: datetime | None) -> Refused:
@@ -195,17 +196,14 @@ def _stopped(rule: NetworkRule, counted: list[LedgerEntry], at: datetime) -> Ite
     last = _last(counted)
     looked_at = ([last] if last else []) if rule.last_only else counted
     for entry in looked_at:
-        if entry.decline and _is_about(rule, entry):
+        if entry.decline and _is_about(rule, entry.decline):
             if not rule.days:
                 yield _refused(rule, None)
             elif at < entry.at + rule.window:
                 yield _refused(rule, entry.at + rule.window)
 
 
-def _is_about(rule: NetworkRule, entry: LedgerEntry) -> bool:
-    decline = entry.decline
-    if decline is None:
-        return False
+def _is_about(rule: NetworkRule, decline: Decline) -> bool:
     return (
         (decline.network_code or "").strip().upper() in rule.network_codes
         or (decline.advice_code or "").strip() in rule.advice_codes

@@ -49,6 +49,7 @@ from tests.policies.timeline import (
     at,
     case,
     day,
+    declined_as,
     disputed,
     entry,
     everything_told,
@@ -422,6 +423,17 @@ def test_a_rung_that_a_rule_refused_waits_until_it_is_free() -> None:
     step = step_of(case(messages=QUIET, refusals=(refused,)), day(1))
     assert isinstance(step, Charge)
     assert (step.rung, step.at) == ("ladder-1", day(2))
+
+
+def test_a_rung_waits_for_as_long_as_the_decline_advises_and_the_next_one_comes_in_its_own_time() -> None:
+    told_to_wait = declined_as(Category.INSUFFICIENT_FUNDS).model_copy(update={"earliest_retry": timedelta(days=2)})
+    facts = case(messages=QUIET, invoice=invoice(last_decline=told_to_wait))
+    step = step_of(facts, day(0))
+    assert isinstance(step, Charge)
+    assert (step.rung, step.at) == ("ladder-1", day(2))
+    later = step_of(facts.model_copy(update={"attempts": (tried(1, day(2), "ladder-1"),)}), day(2))
+    assert isinstance(later, Charge)
+    assert (later.rung, later.at) == ("ladder-2", day(3))
 
 
 def test_a_credential_that_is_refused_for_good_is_not_tried_again_but_a_new_one_is() -> None:

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from policies.declines import Category
-from policies.facts import AccessLevel, CaseFacts, Failure, InvoiceStatus, MessageStatus, Outcome, Refusal
+from policies.facts import AccessLevel, CaseFacts, Failure, FraudFlag, InvoiceStatus, MessageStatus, Outcome, Refusal
 from tests.policies.timeline import (
     NEW_CARD,
     OLD_CARD,
@@ -84,6 +84,39 @@ def test_a_new_credential_is_untried_until_an_attempt_carries_its_action() -> No
     earlier = for_good.model_copy(update={"at": day(0.5)})
     assert facts.model_copy(update={"refusals": (earlier,)}).untried_credential() == new_card(day(1))
     assert case().untried_credential() is None
+
+
+def test_a_refusal_of_the_old_card_says_nothing_of_the_new_one() -> None:
+    """The old card's attempt was under way when the customer gave the new card."""
+    refused = Refusal(at=day(2), credential_id=OLD_CARD, rule="hard stop")
+    facts = case(new_credentials=(new_card(day(1)),), refusals=(refused,))
+    assert facts.untried_credential() == new_card(day(1))
+    assert not facts.cannot_use("act_1")
+
+
+def test_the_attempt_of_an_action_is_the_latest_one_made_because_of_it() -> None:
+    lost = tried(2, day(1), outcome=Outcome.NOT_ACCEPTED, action_id="act_1")
+    again = tried(3, day(2), outcome=Outcome.SUCCEEDED, action_id="act_1")
+    facts = case(attempts=(tried(1, day(0), "ladder-1"), lost, again, tried(4, day(3), action_id="act_2")))
+    assert facts.attempt_for("act_1") == again
+    assert facts.attempt_for("act_3") is None
+
+
+def test_a_card_is_of_no_use_once_a_rule_or_the_fraud_check_has_stopped_it() -> None:
+    facts = case(new_credentials=(new_card(day(1)), new_card(day(1), "act_2")))
+    assert not facts.cannot_use("act_1")
+    for_now = Refusal(at=day(1), credential_id=NEW_CARD, rule="15 attempts", free_at=day(9))
+    assert facts.model_copy(update={"refusals": (for_now,)}).cannot_use("act_1")
+    flag = FraudFlag(at=day(1), signals=("many_cards",))
+    assert facts.model_copy(update={"fraud_flags": (flag,)}).cannot_use("act_2")
+
+
+def test_what_was_stopped_before_a_card_was_given_and_an_unknown_action_stop_nothing() -> None:
+    earlier = Refusal(at=day(0), credential_id=NEW_CARD, rule="hard stop")
+    flag = FraudFlag(at=day(0), signals=("many_cards",))
+    facts = case(new_credentials=(new_card(day(1)),), refusals=(earlier,), fraud_flags=(flag,))
+    assert not facts.cannot_use("act_1")
+    assert not facts.model_copy(update={"fraud_flags": (flag.model_copy(update={"at": day(2)}),)}).cannot_use("act_9")
 
 
 def test_holds_that_are_over_stop_the_clocks_and_overlapping_ones_count_once() -> None:

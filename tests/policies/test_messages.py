@@ -9,7 +9,7 @@ from policies.messages import Upcoming, upcoming_words
 from policies.situation import Situation
 from policies.steps import Notify
 from policies.surroundings import Surroundings
-from tests.policies.timeline import SELF_SERVE, case, day, told
+from tests.policies.timeline import BANK_DEBIT, SELF_SERVE, case, day, told, tried
 
 SUNDAY = day(6)
 MONDAY_NINE = datetime(2026, 3, 9, 9, tzinfo=UTC)
@@ -50,6 +50,16 @@ def test_words_of_which_nobody_knows_where_they_were_tried_are_not_tried_again()
 def test_words_that_one_channel_took_are_not_sent_on_another() -> None:
     delivered = told("reminder", SUNDAY).model_copy(update={"asked": ("email",)})
     assert next_words(*heard("first_notice"), delivered).planned.name == "warning"
+
+
+def test_words_that_hang_on_failures_come_with_each_and_say_which_it_was() -> None:
+    first = next_step(BANK_DEBIT, case(), Surroundings(), day(0))
+    assert isinstance(first, Notify)
+    assert (first.name, first.because) == ("first_notice", "first_notice is due with the first failure")
+    again = case(messages=(told("first_notice", day(0)),), attempts=(tried(1, day(5), "ladder-1"),))
+    second = next_step(BANK_DEBIT, again, Surroundings(), day(5))
+    assert isinstance(second, Notify)
+    assert (second.name, second.because) == ("second_failure", "second_failure is due after 2 failures in a row")
 
 
 def test_what_reached_nobody_keeps_nobody_waiting() -> None:

@@ -273,6 +273,28 @@ def test_what_one_rule_frees_another_may_still_hold() -> None:
     assert isinstance(may_attempt(tries, card, free_at), Allowed)
 
 
+def test_a_rule_that_begins_during_the_wait_moves_the_answer_behind_it() -> None:
+    """Ten in a day hold until 1 November 2023; on that day the thirty-five of thirty days begin to count."""
+    now = datetime(2023, 10, 31, 12, tzinfo=UTC)
+    ten = [entry(now - timedelta(hours=n), **CUSTOMER) for n in range(10)]
+    older = [entry(now - timedelta(days=20, hours=n), **CUSTOMER) for n in range(25)]
+    card = proposed(network=Network.MASTERCARD, region="US", **CUSTOMER)
+    rule_id, free_at = refusal(may_attempt([*ten, *older], card, now))
+    assert rule_id == "mastercard-10-in-24-hours"
+    assert free_at == now - timedelta(days=20, hours=24) + timedelta(days=30)
+    assert isinstance(may_attempt([*ten, *older], card, free_at - timedelta(seconds=1)), Refused)
+    assert may_attempt([*ten, *older], card, free_at) == Allowed(budget=1)
+
+
+def test_a_wait_that_outlasts_the_last_day_is_a_refusal_for_good() -> None:
+    """Bacs allows 30 days from the first presentation; the account is free again on the 31st."""
+    first = returned(day(0), "ARUDD-0", network=Network.BACS)
+    others = tuple(returned(day(1) + timedelta(hours=n), "ARUDD-0", "c2", Network.BACS) for n in range(15))
+    debit = proposed(network=Network.BACS, claim="c1")
+    assert refusal(may_attempt(others, debit, day(6))) == ("guard", day(31))
+    assert refusal(may_attempt((first, *others), debit, day(6))) == ("bacs-30-days", None)
+
+
 def test_a_row_that_says_too_little_is_refused() -> None:
     row: dict[str, Any] = {"id": "x", "networks": ["visa"], "from": date(2020, 1, 1), "says": "s", "source": "s"}
     for wrong in ({"kind": "limit"}, {"kind": "stop"}, {"kind": "never", "until": date(2019, 1, 1)}):

@@ -10,13 +10,15 @@ from policies.events import (
     CloseOutcome,
     DisputeClosed,
     DisputeOpened,
+    InvoiceVoided,
     Pause,
     PaymentFailed,
     PaymentSucceeded,
     Resume,
+    SubscriptionCancelled,
     UpdatePaymentMethod,
 )
-from policies.facts import CaseFacts, InvoiceStatus, Outcome, Refusal
+from policies.facts import CaseFacts, Ending, InvoiceStatus, Outcome, Refusal
 from policies.money import Money
 from tests.policies.timeline import DUE, OLD_CARD, case, day, disputed, invoice, paid, paused, tried
 
@@ -60,6 +62,20 @@ def test_what_cannot_happen_now_is_refused_with_a_reason_and_told(
     assert [(r.kind, r.at) for r in after.refused_actions] == [(action.kind, day(2))]
     unchanged = after.model_copy(update={"refused_actions": (), "seen": ()})
     assert unchanged == facts
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [(InvoiceVoided, InvoiceStatus.VOID), (SubscriptionCancelled, InvoiceStatus.CANCELLED)],
+)
+def test_a_claim_that_its_source_gives_up_ends_with_both_times(
+    kind: type[InvoiceVoided | SubscriptionCancelled], status: InvoiceStatus
+) -> None:
+    event = kind(event_id="e1", happened_at=day(1), invoice_id="in_1")
+    ended = record.with_event(case(), event, day(2))
+    assert ended.endings == (Ending(at=day(2), happened_at=day(1), status=status),)
+    assert not ended.is_paid
+    assert record.with_event(ended, event, day(3)).endings == ended.endings
 
 
 def test_closing_ends_a_pause() -> None:

@@ -16,6 +16,7 @@ from policies.facts import (
     MessageStatus,
     Outcome,
     Refusal,
+    RefusedAction,
 )
 from policies.policy_change import PolicyChange
 from policies.steps import (
@@ -32,7 +33,7 @@ from policies.steps import (
     Suspend,
     Words,
 )
-from policies.story import CaseState, as_markdown, state_of, summary_of, tell
+from policies.story import CaseState, Shown, as_markdown, shown, state_of, summary_of, tell
 from tests.policies.timeline import (
     DUE,
     OLD_CARD,
@@ -86,6 +87,7 @@ EVERYTHING = case(
             to_sha256="b" * 64,
         ),
     ),
+    refused_actions=(RefusedAction(at=day(24), kind="resume", reason="the case is neither paused nor held"),),
 )
 
 
@@ -116,6 +118,18 @@ def test_every_fact_is_one_line_in_the_order_of_time() -> None:
         (21, "Jo asked to close: cancelled"),
         (22, "paid 29.00 EUR"),
         (23, "moved from policy self_serve@1 to policy self_serve@2 by Jo"),
+        (24, "resume was refused"),
+    ]
+    assert tell(EVERYTHING)[-1].because == "the case is neither paused nor held"
+
+
+def test_what_nobody_is_sure_of_is_told_as_unsure() -> None:
+    unclear = access(AccessLevel.SUSPENDED, day(1)).model_copy(update={"unclear": True})
+    facts = case(access_changes=(unclear,), disputes=(disputed(day(2), day(3)),))
+    assert [line.what for line in tell(facts)[1:]] == [
+        "access suspended, but the access system did not answer",
+        "dispute opened",
+        "dispute no longer open at the source",
     ]
 
 
@@ -170,6 +184,26 @@ def test_each_step_has_a_summary_that_fits_the_temporal_ui(step: AnyStep, summar
 )
 def test_the_state_is_what_a_person_would_call_it(facts: CaseFacts, step: AnyStep, state: CaseState) -> None:
     assert state_of(facts, step, day(1)) is state
+
+
+def test_the_search_attributes_tell_the_case_in_few_words() -> None:
+    facts = case(attempts=(tried(1, day(1), "ladder-1"), tried(2, day(2), outcome=Outcome.NOT_ACCEPTED)))
+    assert shown(facts, "self_serve", CHARGE, day(0)) == Shown(
+        state=CaseState.RETRYING,
+        segment="self_serve",
+        category="insufficient_funds",
+        gateway="stripe",
+        currency="EUR",
+        amount_minor=2900,
+        attempts=1,
+        next_step_at=day(1),
+    )
+
+
+def test_a_held_case_shows_no_time_for_nothing_is_due() -> None:
+    hold = Hold(at=day(1), because="b", waits_for="dispute")
+    held = shown(case(None, disputes=(disputed(day(1)),)), "premium", hold, day(1))
+    assert (held.state, held.category, held.next_step_at) == (CaseState.DISPUTE_OPEN, "unknown", None)
 
 
 def test_the_details_say_who_how_much_why_and_what_is_next() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.calendars.contact import may_contact, next_contact_time
+from policies.package_data import settings
 
 EIGHT, TWENTY = time(8), time(20)
 ZONES = (
@@ -67,10 +68,30 @@ def test_who_may_live_in_several_zones_is_written_to_when_it_is_day_in_all() -> 
 
 
 def test_zones_that_never_share_an_hour_follow_the_first_one() -> None:
-    apart = ("Pacific/Kiritimati", "Pacific/Honolulu")
-    moment = datetime(2026, 3, 10, 5, tzinfo=UTC)
-    alone = next_contact_time(moment, apart[0], None, "email", time(9), time(10))
-    assert next_contact_time(moment, apart, None, "email", time(9), time(10)) == alone
+    """Noon in Tokyo is midnight in São Paulo; the window is an hour long."""
+    apart, moment = ("Asia/Tokyo", "America/Sao_Paulo"), datetime(2026, 3, 10, 5, tzinfo=UTC)
+    written = next_contact_time(moment, apart, None, "email", time(9), time(10))
+    assert written == datetime(2026, 3, 11, 0, tzinfo=UTC)
+    assert next_contact_time(moment, apart[::-1], None, "email", time(9), time(10)).hour == 12
+
+
+def test_zones_a_day_apart_share_the_hour_though_not_the_date() -> None:
+    apart, moment = ("Pacific/Kiritimati", "Pacific/Honolulu"), datetime(2026, 3, 10, 5, tzinfo=UTC)
+    written = next_contact_time(moment, apart, None, "email", time(9), time(10))
+    assert [local(written, zone).strftime("%d %H:%M") for zone in apart] == ["11 09:00", "10 09:00"]
+
+
+def test_after_the_last_hour_of_the_week_a_text_waits_for_the_first_of_the_next() -> None:
+    saturday_evening = datetime(2026, 3, 7, 20, tzinfo=UTC)
+    assert may_contact(saturday_evening - timedelta(seconds=1), "UTC", None, "sms", EIGHT, TWENTY)
+    monday_nine = datetime(2026, 3, 9, 9, tzinfo=UTC)
+    assert next_contact_time(saturday_evening, "UTC", None, "sms", EIGHT, TWENTY) == monday_nine
+
+
+def test_every_channel_that_ships_is_open_on_some_working_day() -> None:
+    """Else there would be no next time to wait for."""
+    rows = settings("policies.calendars", "contact_windows.toml")["window"]
+    assert [row for row in rows if not set(row["days"]) & set(range(5))] == []
 
 
 def transitions(zone: str, year: int) -> list[datetime]:

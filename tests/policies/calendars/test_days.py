@@ -44,6 +44,14 @@ def test_a_region_may_have_a_holiday_of_its_own_and_an_unknown_one_has_those_of_
     assert is_holiday(date(2026, 12, 25), "DE", "no such region")
 
 
+def test_the_longest_closures_end_with_a_working_day() -> None:
+    """Twelve days of New Year in Russia; Easter between two holidays at the central bank of Europe."""
+    assert next_business_day(date(2026, 1, 1), "RU") == date(2026, 1, 12)
+    assert previous_business_day(date(2026, 1, 11), "RU") == date(2025, 12, 30)
+    assert next_business_day(date(2026, 4, 3), None, rail=Network.SEPA) == date(2026, 4, 7)
+    assert previous_business_day(date(2026, 4, 6), None, rail=Network.SEPA) == date(2026, 4, 2)
+
+
 @given(days, countries)
 def test_the_next_and_the_previous_business_day_are_business_days(day: date, country: str | None) -> None:
     later, earlier = next_business_day(day, country), previous_business_day(day, country)

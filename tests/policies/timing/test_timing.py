@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from policies.charges import next_charge
 from policies.decide import next_step
 from policies.declines import Category
 from policies.document import Avoid, PolicyDocument, Retries
@@ -83,7 +84,6 @@ def test_without_funds_the_morning_after_payday_is_worth_waiting_for() -> None:
     [
         ({"customer": GERMAN.model_copy(update={"paid_at": (day(-60), day(-30), day(-1))})}, {}),
         ({"customer": GERMAN.model_copy(update={"active_hours": (10,)})}, {}),
-        ({}, {"health": 0.2, "gap": timedelta(hours=1)}),
         ({}, {"facts": case(messages=QUIET, attempts=(tried(1, day(-1)),))}),
         ({}, {"facts": case(Category.DO_NOT_HONOR, messages=QUIET)}),
     ],
@@ -98,6 +98,35 @@ def test_the_hour_at_which_they_have_paid_before_is_taken() -> None:
     evening = tuple(day(-30 * n) + timedelta(hours=9) for n in (1, 2, 3))
     times = candidate_times(situation(customer=CustomerView(paid_at=evening)), START)
     assert {each.at.hour for each in times} >= {19}
+
+
+def parts_at(here: Situation, now: datetime) -> dict[datetime, dict[str, float]]:
+    return {each.at: dict(each.parts) for each in candidate_times(here, now)}
+
+
+def test_the_day_of_the_month_on_which_they_have_paid_before_is_worth_more() -> None:
+    """Paid on the 15th of three months; on other days as before."""
+    fifteenth = tuple(datetime(2025, month, 15, 10, tzinfo=UTC) for month in (10, 11, 12))
+    named = parts_at(situation(customer=CustomerView(paid_at=fifteenth)), START)
+    liked = "a day of the month on which they have paid before"
+    assert {moment.day: parts[liked] for moment, parts in named.items() if liked in parts} == {15: 0.40}
+
+
+def test_a_gateway_that_is_unwell_makes_the_next_hours_worse_and_no_later_ones() -> None:
+    """Asked at six in the morning: the candidate at ten lies within the hours for which it counts."""
+    six = datetime(2026, 3, 4, 5, tzinfo=UTC)
+    well, unwell = (parts_at(situation(now=six, health=health), six) for health in (1.0, 0.2))
+    worse = {moment: parts for moment, parts in unwell.items() if parts != well[moment]}
+    assert list(worse) == [datetime(2026, 3, 4, 9, tzinfo=UTC)]
+    assert [round(parts["the gateway is unwell"], 2) for parts in worse.values()] == [-1.61]
+
+
+def test_a_try_less_than_a_day_after_the_last_one_is_worth_less() -> None:
+    """Failed at eleven on Monday: ten on Tuesday is too soon, ten on Wednesday is not."""
+    first, second, *_ = parts_at(situation(gap=timedelta(hours=1)), START).items()
+    assert first[0] == START + timedelta(hours=23)
+    assert first[1]["soon after the last try"] == -1.36
+    assert "soon after the last try" not in second[1]
 
 
 def test_night_weekend_season_and_month_are_named() -> None:
@@ -202,6 +231,20 @@ def test_what_the_networks_forbid_is_chosen_anew_for_the_time_it_is_free() -> No
     assert isinstance(step, Charge)
     assert step.at >= day(10)
     assert "free again" in step.because
+
+
+def test_what_the_networks_free_only_after_the_window_is_not_tried_again() -> None:
+    """Fifteen attempts until an hour ago hold for thirty days; the window ends after twenty-eight."""
+    ledger = tuple(entry(START - timedelta(hours=n)) for n in range(1, 16))
+    here = situation(ledger=ledger)
+    assert next_charge(here) is None
+    assert next_charge(situation(ledger=ledger[1:])) is not None
+
+
+def test_once_the_window_is_over_nothing_is_charged_any_more() -> None:
+    late = situation(now=day(29))
+    assert choose(late, day(29)) is None
+    assert next_charge(late) is None
 
 
 def test_a_learned_model_replaces_the_shipped_one_and_a_wrong_one_is_refused() -> None:

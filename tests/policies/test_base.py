@@ -1,0 +1,30 @@
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from policies.base import Identifier, ShortText
+
+TEXTS: TypeAdapter[str] = TypeAdapter(ShortText)
+IDS: TypeAdapter[str] = TypeAdapter(Identifier)
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "a\ttab", "a\x00nul", "\u2028", "a\u202eb"])
+def test_a_sentence_is_one_line_that_every_store_and_screen_can_hold(text: str) -> None:
+    with pytest.raises(ValidationError, match="control character or a line break; write one plain line"):
+        TEXTS.validate_python(f"he {text} asked")
+
+
+def test_a_sentence_keeps_its_words_and_loses_the_space_around_them() -> None:
+    assert TEXTS.validate_python("  Zahlt am 1. März – sagt José \n") == "Zahlt am 1. März – sagt José"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "x" * 501])
+def test_a_sentence_says_something_and_is_short(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TEXTS.validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["", "in/1", "in 1", "in\n", "in_é", "x" * 201])
+def test_an_id_may_stand_in_an_address(text: str) -> None:
+    with pytest.raises(ValidationError):
+        IDS.validate_python(text)
+    assert IDS.validate_python("in_1-A.b:2") == "in_1-A.b:2"
