@@ -10,17 +10,33 @@ from policies.events import (
     CloseOutcome,
     DisputeClosed,
     DisputeOpened,
+    FraudWarning,
     InvoiceVoided,
+    MandateChanged,
+    MethodChange,
     Pause,
     PaymentFailed,
+    PaymentMethodChanged,
     PaymentSucceeded,
     Resume,
     SubscriptionCancelled,
     UpdatePaymentMethod,
 )
-from policies.facts import CaseFacts, Ending, InvoiceStatus, Outcome, Refusal
+from policies.facts import CaseFacts, Ending, FraudFlag, InvoiceStatus, Outcome, Refusal
 from policies.money import Money
-from tests.policies.timeline import DUE, OLD_CARD, case, day, disputed, invoice, paid, paused, tried
+from tests.policies.timeline import (
+    DUE,
+    NEW_CARD,
+    OLD_CARD,
+    case,
+    day,
+    declined_as,
+    disputed,
+    invoice,
+    paid,
+    paused,
+    tried,
+)
 
 CARD = UpdatePaymentMethod(action_id="a1", credential_id="card_new")
 PAUSE = Pause(action_id="a2", actor="Jo", reason="asked to wait")
@@ -76,6 +92,60 @@ def test_a_claim_that_its_source_gives_up_ends_with_both_times(
     assert ended.endings == (Ending(at=day(2), happened_at=day(1), status=status),)
     assert not ended.is_paid
     assert record.with_event(ended, event, day(3)).endings == ended.endings
+
+
+NEWS = {"event_id": "e1", "happened_at": day(1), "invoice_id": "in_1"}
+
+
+def test_a_warning_of_fraud_is_kept_with_the_sources_own_word() -> None:
+    warned = record.with_event(case(), FraudWarning(**NEWS, signal="made_with_stolen_card"), day(2))
+    assert warned.fraud_flags == (FraudFlag(at=day(2), signals=("made_with_stolen_card",)),)
+
+
+@pytest.mark.parametrize(
+    ("change", "credential_id", "is_tried"),
+    [
+        (MethodChange.ADDED, NEW_CARD, True),
+        (MethodChange.ADDED, OLD_CARD, False),
+        (MethodChange.UPDATED, OLD_CARD, True),
+        (MethodChange.UPDATED, None, False),
+        (MethodChange.REMOVED, OLD_CARD, False),
+        (MethodChange.EXPIRED, OLD_CARD, False),
+    ],
+)
+def test_a_way_to_pay_that_is_new_or_renewed_at_the_source_is_tried_and_no_other(
+    change: MethodChange, credential_id: str | None, is_tried: bool
+) -> None:
+    event = PaymentMethodChanged(**NEWS, change=change, credential_id=credential_id)
+    facts = record.with_event(case(), event, day(2))
+    assert [(m.at, m.what, m.credential_id) for m in facts.method_changes] == [(day(2), change, credential_id)]
+    new = facts.untried_credential()
+    assert (new and (new.credential_id, new.action_id)) == ((credential_id, "e1") if is_tried else None)
+
+
+@pytest.mark.parametrize(("replaced_by", "mandate"), [(None, "md_1"), ("md_2", "md_2")])
+def test_a_mandate_that_is_active_again_is_tried_or_what_replaced_it(replaced_by: str | None, mandate: str) -> None:
+    event = MandateChanged(**NEWS, mandate_id="md_1", active=True, replaced_by=replaced_by)
+    assert record.with_event(case(), event, day(2)).credential_id == mandate
+
+
+def test_the_end_of_the_mandate_that_is_charged_is_a_refusal_and_that_of_another_is_nothing() -> None:
+    ended = MandateChanged(**NEWS, mandate_id=OLD_CARD, active=False)
+    assert record.with_event(case(), ended, day(2)).category is Category.MANDATE_CANCELLED
+    closed = ended.model_copy(update={"decline": declined_as(Category.ACCOUNT_CLOSED)})
+    assert record.with_event(case(), closed, day(2)).category is Category.ACCOUNT_CLOSED
+    other = ended.model_copy(update={"mandate_id": "md_9"})
+    assert record.with_event(case(), other, day(2)) == case(seen=("e1",))
+
+
+@pytest.mark.parametrize(
+    "over",
+    [{"payments": (paid(day(1)),)}, {"endings": (Ending(at=day(1), happened_at=day(1), status=InvoiceStatus.VOID),)}],
+)
+def test_once_a_claim_is_settled_no_way_to_pay_from_the_source_is_tried(over: dict[str, object]) -> None:
+    added = PaymentMethodChanged(**NEWS, change=MethodChange.ADDED, credential_id=NEW_CARD)
+    facts = record.with_event(case(**over), added, day(2))
+    assert (len(facts.method_changes), facts.new_credentials) == (1, ())
 
 
 def test_closing_ends_a_pause() -> None:

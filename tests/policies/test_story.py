@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from policies.declines import Category
-from policies.events import CloseOutcome
+from policies.events import CloseOutcome, MethodChange
 from policies.facts import (
     AccessLevel,
     CaseFacts,
@@ -14,6 +14,7 @@ from policies.facts import (
     FraudFlag,
     InvoiceStatus,
     MessageStatus,
+    MethodChanged,
     Outcome,
     Refusal,
     RefusedAction,
@@ -88,6 +89,7 @@ EVERYTHING = case(
         ),
     ),
     refused_actions=(RefusedAction(at=day(24), kind="resume", reason="the case is neither paused nor held"),),
+    method_changes=(MethodChanged(at=day(25), happened_at=day(25), what=MethodChange.EXPIRED),),
 )
 
 
@@ -119,8 +121,9 @@ def test_every_fact_is_one_line_in_the_order_of_time() -> None:
         (22, "paid 29.00 EUR"),
         (23, "moved from policy self_serve@1 to policy self_serve@2 by Jo"),
         (24, "resume was refused"),
+        (25, "way to pay expired at the source"),
     ]
-    assert tell(EVERYTHING)[-1].because == "the case is neither paused nor held"
+    assert tell(EVERYTHING)[-2].because == "the case is neither paused nor held"
 
 
 def test_what_nobody_is_sure_of_is_told_as_unsure() -> None:
