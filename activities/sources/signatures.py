@@ -4,12 +4,15 @@ Total: none of these raises, whatever a stranger sent. How a source lays out its
 the sentences here end up in a Rejected, so they never contain a secret or the signature we expected.
 """
 
+import base64
 import hashlib
 import hmac
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+
+from activities.sources.contract import Rejected, Verified
 
 # Twelve digits reach the year 33658; more is nobody's clock and would overflow date arithmetic.
 _UNIX_SECONDS = re.compile(r"[0-9]{1,12}")
@@ -56,3 +59,28 @@ def outside_tolerance(signed_at: int, now: datetime, tolerance: timedelta) -> st
         return None
     side = "after" if ahead > 0 else "before"
     return f"signed {math.ceil(abs(ahead))} s {side} our clock; at most {allowed:.0f} s are accepted"
+
+
+def basic_auth_matches(headers: Mapping[str, str], secrets: Sequence[str]) -> Verified | Rejected:
+    """For sources that sign nothing: each secret is a `user:password`, any of them counts.
+
+    It says who sends, and nothing about the body or the time. The header is the secret itself: never keep it.
+    """
+    pairs = tuple(secret.encode("utf-8", "surrogatepass") for secret in secrets if not basic_auth_complaint(secret))
+    if not pairs:
+        return Rejected(reason="no user and password are configured for this endpoint")
+    values = header_values(headers, "Authorization")
+    if len(values) != 1:
+        return Rejected(reason=f"the header Authorization must be given once, not {len(values)} times")
+    scheme, _, given = values[0].strip().partition(" ")
+    if scheme.lower() != "basic":
+        return Rejected(reason="the header Authorization must be HTTP basic auth")
+    if not any_matches((base64.b64encode(pair).decode() for pair in pairs), [given.strip()]):
+        return Rejected(reason="user and password of the header Authorization are not ours")
+    return Verified()
+
+
+def basic_auth_complaint(secret: str) -> str | None:
+    """Why a configured secret cannot be a `user:password`; None when it can. An empty password guards nothing."""
+    user, _, password = secret.partition(":")
+    return None if user.strip() and password.strip() else "write it as user:password, both as you told the sender"
