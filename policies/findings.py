@@ -1,4 +1,4 @@
-"""One thing that is wrong with a policy document: where it stands in it, what is wrong and what to do."""
+"""One thing that is wrong with a document that a person wrote: where it stands in it, what is wrong and what to do."""
 
 from typing import NamedTuple
 
@@ -9,3 +9,16 @@ Path = tuple[str | int, ...]
 class Finding(NamedTuple):
     path: Path
     says: str
+
+
+class PlacedFinding(NamedTuple):
+    """The same in a file. `where`: the way into the document, such as `messages.0.after`; empty for the whole."""
+
+    filename: str
+    line: int
+    column: int
+    where: str
+    says: str
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.line}:{self.column}: {self.where + ': ' if self.where else ''}{self.says}"

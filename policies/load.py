@@ -5,53 +5,37 @@ the list is ever chosen (`reachable.py`); each tells all it finds at once.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from policies.document import PolicyDocument
 from policies.door import findings
-from policies.findings import Finding, Path
+from policies.findings import Finding, Path, PlacedFinding
 from policies.policy_schema import json_schema
 from policies.reachable import is_reachable
 from policies.spelling import findings_of
+from policies.yaml_text import NotYaml, YamlText, read_yaml
 
-__all__ = ["PolicyError", "PolicyFinding", "json_schema", "load_policies", "load_policy"]
-
-
-class PolicyFinding(NamedTuple):
-    """`where`: the way into the document, such as `messages.0.after`; empty for the whole."""
-
-    filename: str
-    line: int
-    column: int
-    where: str
-    says: str
-
-    def __str__(self) -> str:
-        return f"{self.filename}:{self.line}:{self.column}: {self.where + ': ' if self.where else ''}{self.says}"
+__all__ = ["PolicyError", "json_schema", "load_policies", "load_policy"]
 
 
 class PolicyError(ValueError):
     """The documents cannot be used; the text says where and why, a line for each finding."""
 
-    def __init__(self, findings: Sequence[PolicyFinding]) -> None:
+    def __init__(self, findings: Sequence[PlacedFinding]) -> None:
         self.findings = tuple(findings)
         super().__init__("\n".join(str(finding) for finding in findings))
 
 
 class _Sheet(NamedTuple):
-    """One file; `tree` knows where everything stands in it."""
+    """One file."""
 
-    filename: str
-    tree: Node | None
+    text: YamlText
     document: PolicyDocument
 
-    def at(self, path: Path, says: str) -> PolicyFinding:
-        return _placed(self.filename, self.tree, Finding(path, says))
+    def at(self, path: Path, says: str) -> PlacedFinding:
+        return self.text.at(Finding(path, says))
 
 
 def load_policy(text: str, filename: str) -> PolicyDocument:
@@ -62,9 +46,9 @@ def load_policy(text: str, filename: str) -> PolicyDocument:
 def load_policies(texts: Sequence[tuple[str, str]]) -> tuple[PolicyDocument, ...]:
     """`texts`: (filename, text) in order; first match wins, so only the last may be without a condition."""
     if not texts:
-        raise PolicyError([PolicyFinding("policies", 1, 1, "", "no policy document was given; name at least one")])
+        raise PolicyError([PlacedFinding("policies", 1, 1, "", "no policy document was given; name at least one")])
     sheets: list[_Sheet] = []
-    found: list[PolicyFinding] = []
+    found: list[PlacedFinding] = []
     for filename, text in texts:
         try:
             sheets.append(_load(text, filename))
@@ -77,71 +61,28 @@ def load_policies(texts: Sequence[tuple[str, str]]) -> tuple[PolicyDocument, ...
 
 
 def _load(text: str, filename: str) -> _Sheet:
-    tree, raw = _read(text, filename)
-    if not isinstance(raw, dict):
-        says = "a policy is a mapping with name, version, retries and so on"
-        raise PolicyError([_placed(filename, tree, Finding((), says))])
     try:
-        document = PolicyDocument.model_validate(raw, extra="forbid")
+        sheet = read_yaml(text, filename)
+    except NotYaml as error:
+        raise PolicyError([error.finding]) from error
+    if not isinstance(sheet.raw, dict):
+        says = "a policy is a mapping with name, version, retries and so on"
+        raise PolicyError([sheet.at(Finding((), says))])
+    try:
+        document = PolicyDocument.model_validate(sheet.raw, extra="forbid")
     except ValidationError as error:
         found = findings_of(error.errors())
     else:
         found = list(findings(document))
     if found:
-        raise PolicyError(sorted(_placed(filename, tree, finding) for finding in found))
-    return _Sheet(filename, tree, document)
-
-
-# --- the text ---------------------------------------------------------------------------------------------------------
-
-
-def _read(text: str, filename: str) -> tuple[Node | None, Any]:
-    """The nodes, which know their places, and the plain values."""
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        tree = yaml.compose(text)
-        return tree, None if tree is None else _plain(yaml.constructor.construct_document(tree))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        said = [part for part in (error.context, error.problem) if part and not part.startswith("while ")]
-        raise PolicyError([PolicyFinding(filename, line, column, "", ", ".join(said))]) from error
-    except (YAMLError, ValueError) as error:
-        says = f"this is no YAML text: {str(error).splitlines()[0]}"
-        raise PolicyError([PolicyFinding(filename, 1, 1, "", says)]) from error
-
-
-def _plain(raw: Any) -> Any:
-    """Keys are names, whatever YAML makes of them."""
-    if isinstance(raw, dict):
-        return {str(key): _plain(value) for key, value in raw.items()}
-    return [_plain(item) for item in raw] if isinstance(raw, list) else raw
-
-
-def _placed(filename: str, tree: Node | None, finding: Finding) -> PolicyFinding:
-    """At the deepest part of the path that stands in the text."""
-    line, column = 1, 1
-    for step in finding.path:
-        found = next(((place, inside) for name, place, inside in _inside(tree) if name == step), None)
-        if found is None:
-            break
-        place, tree = found
-        line, column = place.start_mark.line + 1, place.start_mark.column + 1
-    return PolicyFinding(filename, line, column, ".".join(str(step) for step in finding.path), finding.says)
-
-
-def _inside(node: Node | None) -> Iterator[tuple[str | int, Node, Node]]:
-    """Name, where it stands, and what it holds."""
-    if isinstance(node, MappingNode):
-        yield from ((str(key.value), key, value) for key, value in node.value)
-    if isinstance(node, SequenceNode):
-        yield from ((position, item, item) for position, item in enumerate(node.value))
+        raise PolicyError(sorted(sheet.at(finding) for finding in found))
+    return _Sheet(sheet, document)
 
 
 # --- the list ---------------------------------------------------------------------------------------------------------
 
 
-def _findings_in_the_list(sheets: Sequence[_Sheet]) -> Iterator[PolicyFinding]:
+def _findings_in_the_list(sheets: Sequence[_Sheet]) -> Iterator[PlacedFinding]:
     names: set[str] = set()
     for sheet in sheets:
         if sheet.document.name in names:
@@ -157,7 +98,7 @@ def _findings_in_the_list(sheets: Sequence[_Sheet]) -> Iterator[PolicyFinding]:
         yield from _unreachable(sheet, sheets[:position])
 
 
-def _unreachable(sheet: _Sheet, earlier: Sequence[_Sheet]) -> Iterator[PolicyFinding]:
+def _unreachable(sheet: _Sheet, earlier: Sequence[_Sheet]) -> Iterator[PlacedFinding]:
     wanted = sheet.document.applies_when
     taken = {each.document.name: each.document.applies_when for each in earlier if each.document.applies_when}
     if is_reachable(wanted, list(taken.values())):
