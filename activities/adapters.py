@@ -1,25 +1,26 @@
 """The adapters of one deployment, by name. Built once in `workers/wiring.py`, handed to the activities."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from activities.access.contract import AccessControl
 from activities.channels.contract import Channel
 from activities.errors import Misconfigured
 from activities.fraud.contract import FraudCheck
 from activities.gateways.contract import Gateway
-from activities.sources.contract import Owner
+from activities.sources.contract import Owner, Prover
 
 
 @dataclass(frozen=True)
 class Adapters:
-    """`owners` by "source/account"; "source/*" serves every account of a source."""
+    """`owners` by "source/account"; "source/*" serves every account of a source. `provers` by source."""
 
     owners: Mapping[str, Owner]
     gateways: Mapping[str, Gateway]
     channels: Mapping[str, Channel]
     fraud: FraudCheck
     access: AccessControl
+    provers: Mapping[str, Prover] = field(default_factory=dict)
 
     def owner_of(self, source: str, account: str) -> Owner:
         owner = self.owners.get(f"{source}/{account}") or self.owners.get(f"{source}/*")

@@ -70,12 +70,12 @@ class Casework(CaseActivities):
         return await invoice_now(self._adapters, request.case, request.now)
 
     async def _fill_directory(self, case: CaseRef, customer_id: str, now: datetime) -> None:
-        """What the merchant wrote outranks what the source knows; the source is asked only about strangers."""
+        """The source is asked only about strangers."""
         if await self._store.customers.knows(case.source, case.account, customer_id):
             return
         described = await self._adapters.owner_of(case.source, case.account).customer(customer_id)
         if described:
-            await self._store.customers.put(case.source, case.account, customer_id, described, now)
+            await self._store.customers.hear(case.source, case.account, customer_id, described, now)
 
     @activity.defn
     async def close_case(self, request: CloseRequest) -> None:

@@ -15,6 +15,8 @@ def make_app(parts: ApiParts) -> web.Application:
         [
             web.post("/webhooks/{source}", webhooks.receive_webhook),
             web.post("/webhooks/{source}/{account}", webhooks.receive_webhook),
+            web.get("/webhooks/{source}", webhooks.answer_challenge),
+            web.get("/webhooks/{source}/{account}", webhooks.answer_challenge),
             web.put("/customers/{source}/{account}/{customer_id}", customers.put_customer),
             web.get("/customers/{source}/{account}/{customer_id}", customers.get_customer),
             web.get("/cases", cases.list_cases),

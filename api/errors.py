@@ -31,6 +31,18 @@ class TemporalUnreachable(Exception):
     """A client that has never connected says so with a bare RuntimeError; this is its name here."""
 
 
+class UnknownAddress(Exception):
+    """Nobody is set up to receive here; `error` is a word for programs."""
+
+    def __init__(self, error: str, detail: str) -> None:
+        super().__init__(detail)
+        self.error = error
+
+
+class SlowBody(Exception):
+    """The body did not come in time."""
+
+
 def answer(status: int, body: BaseModel | dict[str, object], headers: dict[str, str] | None = None) -> web.Response:
     text = body.model_dump_json() if isinstance(body, BaseModel) else None
     if text is not None:
@@ -62,6 +74,10 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return refuse(
             error.status, error.reason.lower().replace(" ", "_"), f"{request.method} {request.path}: {error.reason}"
         )
+    except UnknownAddress as error:
+        return refuse(404, error.error, str(error))
+    except SlowBody:
+        return refuse(408, "too_slow", "the body took too long to come; send it again")
     except ValidationError as error:
         return refuse(400, "invalid", first_complaint(error))
     except DATABASE_DOWN as error:

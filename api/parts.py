@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from temporalio.client import Client
 
+from activities.intake import Intake
 from activities.sources.contract import Speaker
 from activities.store.store import Store
+from activities.tally import Tally
 from api.wake import RelayWaker
 
 
@@ -21,6 +23,8 @@ class ApiParts:
     webhook_secrets: Mapping[str, Sequence[str]]
     tokens: Mapping[str, str]
     waker: RelayWaker
+    intake: Intake
+    tally: Tally
     max_body_bytes: int = field(default=1_000_000)
 
 

@@ -3,79 +3,97 @@
 2xx means: the raw event is in PostgreSQL. PostgreSQL down: 503, so that the sender tries again.
 """
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
 from aiohttp import web
 
-from activities.sources.contract import Item, Malformed, Rejected, Speaker
-from api.errors import answer, refuse
-from api.parts import PARTS
+from activities.intake import Taken
+from activities.sources.contract import Malformed, Rejected, Speaker, Unproven
+from api.errors import SlowBody, UnknownAddress, answer, refuse
+from api.parts import PARTS, ApiParts
 from api.telemetry import current_traceparent
 from policies.base import Record
-from policies.events import Ignored, Unreadable
 
-KEPT_HEADERS = ("content-type", "user-agent", "stripe-signature", "webhook-id", "webhook-timestamp")
-
-
-class Received(Record):
-    """`note` says when the event will not reach a case, and why; the relay records the same."""
-
-    event: str
-    status: Literal["stored", "duplicate", "conflict"]
-    note: str | None = None
+KEPT_HEADERS = ("content-type", "user-agent")
+BODY_SECONDS = 20
+"""A sender that takes longer to send its body is told to try again; nothing waits for it."""
 
 
 class Receipt(Record):
-    received: tuple[Received, ...]
+    received: tuple[Taken, ...]
 
 
 async def receive_webhook(request: web.Request) -> web.Response:
-    parts = request.app[PARTS]
-    source, account = request.match_info["source"], request.match_info.get("account", "default")
-    speaker = parts.speakers.get(source)
-    if speaker is None:
-        return refuse(
-            404, "unknown_source", f"no source {source[:50]!r}; there are: {', '.join(sorted(parts.speakers))}"
-        )
-    secrets = parts.webhook_secrets.get(f"{source}/{account}")
-    if not secrets:
-        return refuse(404, "unknown_account", f"source {source} has no account {account[:50]!r} with a webhook secret")
-    body = await request.read()
+    """Several accounts of one source have an address each, with secrets and a profile of their own."""
+    parts, source, account = request.app[PARTS], *_place(request)
+    speaker, secrets = _known(parts, source, account)
+    body = await _body(request)
     now = datetime.now(UTC)
     verdict = speaker.verify(request.headers, body, secrets, now)
     if isinstance(verdict, Rejected):
+        parts.tally.count(source, account, "bad_signatures", now)
         return refuse(401, "bad_signature", verdict.reason)
     items = speaker.split(body)
     if isinstance(items, Malformed):
+        parts.tally.count(source, account, "malformed", now)
         return refuse(400, "malformed", items.reason)
-    receipt = Receipt(received=tuple([await _store(request, speaker, source, account, item, now) for item in items]))
-    parts.waker.wake()
-    return answer(200, receipt)
-
-
-async def _store(
-    request: web.Request, speaker: Speaker, source: str, account: str, item: Item, now: datetime
-) -> Received:
-    kept = {name: _as_text(request.headers[name]) for name in KEPT_HEADERS if name in request.headers}
-    stored = await request.app[PARTS].store.inbox.receive(
-        source, account, item.event_key, kept, item.body, now, current_traceparent(request.headers)
+    taken = await parts.intake.receive(
+        source,
+        account,
+        items,
+        now,
+        _kept(request.headers, speaker),
+        current_traceparent(request.headers),
+        unproven=isinstance(verdict, Unproven),
     )
-    status: Literal["stored", "duplicate", "conflict"] = "stored"
-    if not stored.first:
-        status = "duplicate"
-    elif stored.conflict:
-        status = "conflict"
-    return Received(event=item.event_key, status=status, note=_note(speaker, item, stored.id))
+    parts.waker.wake()
+    if len(taken) == 1 and taken[0].status == "refused":
+        return refuse(422, "refused", taken[0].note or "a rule of this account refuses the event")
+    if speaker.accepted is not None:
+        return web.Response(text=speaker.accepted)
+    return answer(200, Receipt(received=taken))
+
+
+async def answer_challenge(request: web.Request) -> web.Response:
+    """Some sources ask, by GET, whether an address is ours before they send to it."""
+    parts, source, account = request.app[PARTS], *_place(request)
+    speaker, secrets = _known(parts, source, account)
+    said = speaker.answer_to_challenge(request.query, secrets)
+    if said is None:
+        return refuse(405, "method_not_allowed", f"source {source} sends its events by POST", {"Allow": "POST"})
+    return web.Response(text=said)
+
+
+def _place(request: web.Request) -> tuple[str, str]:
+    return request.match_info["source"], request.match_info.get("account", "default")
+
+
+def _known(parts: ApiParts, source: str, account: str) -> tuple[Speaker, Sequence[str]]:
+    speaker = parts.speakers.get(source)
+    if speaker is None:
+        known = ", ".join(sorted(parts.speakers))
+        raise UnknownAddress("unknown_source", f"no source {source[:50]!r}; there are: {known}")
+    secrets = parts.webhook_secrets.get(f"{source}/{account}")
+    if not secrets:
+        detail = f"source {source} has no account {account[:50]!r} with a webhook secret"
+        raise UnknownAddress("unknown_account", detail)
+    return speaker, secrets
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise SlowBody from None
+
+
+def _kept(headers: Mapping[str, str], speaker: Speaker) -> dict[str, str]:
+    return {name: _as_text(headers[name]) for name in (*KEPT_HEADERS, *speaker.kept_headers) if name in headers}
 
 
 def _as_text(header: str) -> str:
     """A header may hold any bytes; PostgreSQL stores text."""
-    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _note(speaker: Speaker, item: Item, event_id: str) -> str | None:
-    said = speaker.normalise(item.body, event_id)
-    if isinstance(said, Ignored):
-        return f"ignored ({said.reason.value}): {said.detail}"
-    return f"unreadable: {said.field}: {said.reason}" if isinstance(said, Unreadable) else None
+    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\x00", "\ufffd")

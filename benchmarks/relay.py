@@ -18,7 +18,7 @@ from policies.keys import CaseRef
 from workers.embedded import temporal_server
 from workers.embedded.postgres import EmbeddedPostgres
 from workers.embedded.processes import Child, child_environment
-from workers.relay import AT_ONCE, Relay
+from workers.relay import AT_ONCE, make_relay
 from workers.settings import Settings
 from workers.temporal import connect
 from workers.wiring import SPEAKERS, Wiring, wired
@@ -58,7 +58,7 @@ async def _relayed(client: Client, wiring: Wiring) -> float:
         await wiring.store.inbox.receive(
             "stripe", "default", uuid.uuid4().hex, {}, failed_invoice_event(), datetime.now(UTC)
         )
-    relay = Relay(wiring.store, client, SPEAKERS, wiring.adapters)
+    relay = make_relay(wiring.store, client, SPEAKERS, wiring.adapters)
     began, delivered = time.perf_counter(), 0
     while delivered < CASES_A_ROUND:
         delivered += await relay.deliver_batch()

@@ -1,7 +1,7 @@
-"""From the inbox to the cases. The one queue we write: leases rows, delivers at least once, holds no transaction.
+"""The loop from the inbox to the cases. The one queue we write: leases rows, delivers at least once, holds no
+transaction. Every row ends as delivered, ignored with a reason, or dead with a reason (promise P1). Any number may run.
 
-Every row ends as delivered, ignored with a reason, or dead with a reason (promise P1). Any number of relays may run.
-Only PaymentFailed and ActionRequired open a case; everything else is told to a running one or remembered.
+What becomes of a row is decided in `delivery.py`.
 """
 
 import asyncio
@@ -16,37 +16,20 @@ from asyncpg.pool import PoolConnectionProxy
 from opentelemetry import metrics, propagate, trace
 from pydantic import ValidationError
 from temporalio.client import Client
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.adapters import Adapters
 from activities.errors import Misconfigured, NotFound, Unavailable
-from activities.sources.contract import Addressed, Lookup, Speaker
-from activities.store.cases import CaseRow, Task
+from activities.intake import Intake
+from activities.sources.contract import Speaker
 from activities.store.inbox import InboxRow
 from activities.store.store import Store
-from api.cases import ACTIONS_SOURCE
+from activities.tally import Tally
 from api.errors import DATABASE_DOWN, first_complaint
 from api.wake import CHANNEL
-from policies.base import Record
-from policies.events import (
-    ActionRequired,
-    CaseEvent,
-    CloseOutcome,
-    CustomerChanged,
-    Ignored,
-    IgnoredBecause,
-    InvoiceVoided,
-    OpeningEvent,
-    PaymentFailed,
-    PaymentSucceeded,
-    Unreadable,
-)
-from policies.facts import InvoiceStatus
-from policies.keys import CaseRef
-from workflows.contracts import TASK_QUEUE, ActionEnvelope, DunningInput
-from workflows.dunning import DunningWorkflow
+from policies.events import Ignored
+from workers.delivery import Dead, Delivered, Deliveries, Fate
+from workflows.contracts import TASK_QUEUE
 
 POLL_SECONDS = 1.0
 AT_ONCE = 20
@@ -64,8 +47,6 @@ OUTAGES = frozenset(
     }
 )
 
-RPC_PATIENCE = timedelta(seconds=10)
-
 log = logging.getLogger(__name__)
 TRACER = trace.get_tracer("recoup.relay")
 METER = metrics.get_meter("recoup.relay")
@@ -73,33 +54,25 @@ ROWS = METER.create_counter("recoup_relay_rows", description="finished rows by s
 LAG = METER.create_histogram("recoup_relay_lag_seconds", unit="s", description="from received to finished")
 
 
-class Delivered(Record):
-    case_id: str
-
-
-class Dead(Record):
-    reason: str
-
-
-Fate = Delivered | Ignored | Dead
-_NOT_DUNNING = IgnoredBecause.NOT_DUNNING
+def make_relay(
+    store: Store,
+    temporal: Client,
+    speakers: Mapping[str, Speaker],
+    adapters: Adapters,
+    task_queue: str = TASK_QUEUE,
+    batch: int = 100,
+    intake: Intake | None = None,
+    webhook_secrets: Mapping[str, Sequence[str]] | None = None,
+) -> "Relay":
+    deliveries = Deliveries(store, temporal, speakers, adapters, webhook_secrets or {}, task_queue)
+    return Relay(store, deliveries, intake or Intake(store, speakers, Tally()), batch)
 
 
 class Relay:
-    def __init__(
-        self,
-        store: Store,
-        temporal: Client,
-        speakers: Mapping[str, Speaker],
-        adapters: Adapters,
-        task_queue: str = TASK_QUEUE,
-        batch: int = 100,
-    ) -> None:
+    def __init__(self, store: Store, deliveries: Deliveries, intake: Intake, batch: int = 100) -> None:
         self._store = store
-        self._temporal = temporal
-        self._speakers = speakers
-        self._adapters = adapters
-        self._task_queue = task_queue
+        self._deliveries = deliveries
+        self._intake = intake
         self._batch = batch
         self._woken = asyncio.Event()
 
@@ -131,16 +104,11 @@ class Relay:
         return len(rows)
 
     def _group_of(self, row: InboxRow) -> str:
-        """Events of one invoice are delivered in order; what cannot be read is a group of its own."""
-        speaker = self._speakers.get(row.source)
         try:
-            said = speaker.normalise(row.body, row.id) if speaker else None
+            return self._deliveries.group_of(row)
         except Exception:
             log.exception("the speaker of %s failed on row %s", row.source, row.id)
             return row.id
-        if isinstance(said, Addressed) and said.lookup is None:
-            return f"{row.source}/{row.account}/{said.event.invoice_id}"
-        return row.id
 
     async def _deliver_in_order(self, rows: Sequence[InboxRow], slots: asyncio.Semaphore) -> None:
         for row in rows:
@@ -152,7 +120,7 @@ class Relay:
         with TRACER.start_as_current_span("relay deliver", context=context) as span:
             span.set_attribute("recoup.source", row.source)
             try:
-                fate = await self._fate_of(row)
+                fate = await self._deliveries.fate_of(row)
             except NotFound as error:
                 # Perhaps its owner is behind; for ever it is not.
                 await self._try_again(row, f"NotFound: {error}"[:300])
@@ -173,139 +141,6 @@ class Relay:
                 return
             await self._finish(row, fate)
 
-    async def _fate_of(self, row: InboxRow) -> Fate:
-        if row.source == ACTIONS_SOURCE:
-            return await self._deliver_action(row)
-        speaker = self._speakers.get(row.source)
-        if speaker is None:
-            return Dead(reason=f"no source {row.source} is set up any more")
-        said = speaker.normalise(row.body, row.id)
-        match said:
-            case Ignored():
-                return said
-            case Unreadable():
-                return Dead(reason=f"{said.field}: {said.reason}")
-            case Addressed():
-                return await self._deliver_event(row, said)
-
-    async def _deliver_event(self, row: InboxRow, said: Addressed) -> Fate:
-        invoices = [said.event.invoice_id]
-        if said.lookup:
-            invoices = await self._find_invoices(row, said.lookup)
-        fates: list[Fate] = []
-        for invoice_id in invoices:
-            case = CaseRef(source=row.source, account=row.account, invoice_id=invoice_id)
-            event = said.event.model_copy(update={"invoice_id": invoice_id})
-            if isinstance(event, CustomerChanged):
-                continue
-            fates.append(await self._not_dunning(case, said) or await self._deliver_to_case(case, event))
-        nothing = Ignored(reason=_NOT_DUNNING, detail="it belongs to no invoice that is being recovered")
-        # One case that heard it makes it delivered.
-        return next((fate for fate in fates if isinstance(fate, Delivered)), fates[0] if fates else nothing)
-
-    async def _not_dunning(self, case: CaseRef, said: Addressed) -> Ignored | None:
-        """An event that names no invoice does not tell what kind of invoice it is about either; its owner does."""
-        if said.lookup is None or not isinstance(said.event, PaymentFailed | ActionRequired):
-            return None
-        invoice = await self._adapters.owner_of(case.source, case.account).invoice_now(
-            case.invoice_id, datetime.now(UTC)
-        )
-        if invoice.first_payment:
-            return Ignored(reason=_NOT_DUNNING, detail="first payment of a new subscription")
-        if invoice.collected_manually or invoice.due.amount_minor <= 0:
-            return Ignored(reason=_NOT_DUNNING, detail="the invoice is collected manually or nothing is owed")
-        return None
-
-    async def _find_invoices(self, row: InboxRow, lookup: Lookup) -> list[str]:
-        if lookup.subscription_id:
-            cases = self._store.cases
-            return await cases.open_invoices_of_subscription(row.source, row.account, lookup.subscription_id)
-        if lookup.payment_id:
-            owner = self._adapters.owner_of(row.source, row.account)
-            invoice = await owner.invoice_of_payment(lookup.payment_id)
-            return [invoice] if invoice else []
-        return []
-
-    async def _deliver_to_case(self, case: CaseRef, event: CaseEvent) -> Fate:
-        closed = await self._closed_case(case)
-        if closed:
-            return await self._late(closed, event)
-        if isinstance(event, PaymentFailed | ActionRequired):
-            return await self._open_or_tell(case, event)
-        return await self._remember_and_tell(case, event)
-
-    async def _open_or_tell(self, case: CaseRef, event: OpeningEvent) -> Fate:
-        remembered = await self._store.cases.remembered_invoice(case)
-        if remembered and remembered.happened_at >= event.happened_at:
-            newer = f"{remembered.happened_at:%Y-%m-%d %H:%M:%S}"
-            detail = f"the invoice was {remembered.status.value} at {newer}, which is not older than the failure"
-            return Ignored(reason=IgnoredBecause.SUPERSEDED, detail=detail)
-        try:
-            await self._temporal.start_workflow(
-                DunningWorkflow.run,
-                DunningInput(case=case),
-                id=case.workflow_id,
-                task_queue=self._task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                start_signal=event.kind,
-                start_signal_args=[event],
-                static_summary=f"recovers invoice {case.invoice_id}",
-                static_details=_STATIC_DETAILS.format(case=case, at=event.happened_at),
-                rpc_timeout=RPC_PATIENCE,
-            )
-        except WorkflowAlreadyStartedError:
-            detail = f"the case of {case.case_id} is closed"
-            return Ignored(reason=IgnoredBecause.LATE, detail=detail)
-        return Delivered(case_id=case.case_id)
-
-    async def _remember_and_tell(self, case: CaseRef, event: CaseEvent) -> Fate:
-        status = _settles(event)
-        if status:
-            await self._store.cases.remember_invoice(case, status, event.happened_at)
-        if await self._signal(case, event.kind, event):
-            return Delivered(case_id=case.case_id)
-        closed = await self._closed_case(case)
-        if closed:
-            return await self._late(closed, event)
-        return Ignored(reason=IgnoredBecause.NOT_DUNNING, detail="no case is open for the invoice")
-
-    async def _deliver_action(self, row: InboxRow) -> Fate:
-        envelope = ActionEnvelope.model_validate_json(row.body)
-        if await self._signal(envelope.case, envelope.action.kind, envelope.action):
-            return Delivered(case_id=envelope.case.case_id)
-        return Ignored(reason=IgnoredBecause.LATE, detail="no case is open for the invoice")
-
-    async def _signal(self, case: CaseRef, name: str, news: Record | object) -> bool:
-        """False when no run of the case is open."""
-        try:
-            await self._temporal.get_workflow_handle(case.workflow_id).signal(name, news, rpc_timeout=RPC_PATIENCE)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise
-        return True
-
-    async def _closed_case(self, case: CaseRef) -> CaseRow | None:
-        row = await self._store.cases.latest(case.case_id)
-        return row if row and row.outcome else None
-
-    async def _late(self, closed: CaseRow, event: CaseEvent) -> Ignored:
-        """Money that arrives after we gave up is good news that a person must book."""
-        gave_up = closed.outcome in (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED)
-        if isinstance(event, PaymentSucceeded) and gave_up:
-            await self._store.cases.add_task(
-                Task(
-                    key=f"late_payment/{event.event_id}",
-                    case_id=closed.case_id,
-                    kind="late_payment",
-                    assignee="ops",
-                    summary=f"a payment arrived after the case was {closed.outcome}; book it, and give service back",
-                    created_at=datetime.now(UTC),
-                )
-            )
-        detail = f"the case closed as {closed.outcome} at {closed.closed_at:%Y-%m-%d %H:%M}"
-        return Ignored(reason=IgnoredBecause.LATE, detail=detail)
-
     async def _finish(self, row: InboxRow, fate: Fate) -> None:
         now, inbox = datetime.now(UTC), self._store.inbox
         match fate:
@@ -316,16 +151,18 @@ class Relay:
                 await inbox.finish(row.id, "ignored", now, fate.reason.value, fate.detail)
                 state, reason = "ignored", fate.reason.value
             case Dead():
-                log.error("row %s of %s is a dead letter: %s", row.id, row.source, fate.reason)
-                await inbox.finish(row.id, "dead", now, "unreadable", fate.reason)
-                state, reason = "dead", "unreadable"
+                log.error("row %s of %s is a dead letter: %s, %s", row.id, row.source, fate.reason, fate.field)
+                await self._intake.bury(row, fate.reason, fate.detail, fate.field, now)
+                state, reason = "dead", fate.reason
+        if row.replay:
+            await inbox.replayed(row.id)
         ROWS.add(1, {"source": row.source, "state": state, "reason": reason})
         LAG.record((now - row.received_at).total_seconds(), {"source": row.source})
 
     async def _try_again(self, row: InboxRow, why: str, is_outage: bool = False) -> None:
         """Back-off by the tries so far; a row that never goes through ends as a dead letter, with the last reason."""
         if row.tries >= MAX_TRIES and not is_outage:
-            await self._finish(row, Dead(reason=f"gave up after {row.tries} tries: {why}"))
+            await self._finish(row, Dead(reason="gave_up", detail=f"gave up after {row.tries} tries: {why}"))
             return
         pause = min(timedelta(seconds=2 ** min(row.tries, 10)), LONGEST_PAUSE)
         with suppress(*DATABASE_DOWN):
@@ -357,15 +194,3 @@ class Relay:
 
     def _wake(self, *_: object) -> None:
         self._woken.set()
-
-
-_STATIC_DETAILS = """Recovers invoice `{case.invoice_id}` of source `{case.source}`, account `{case.account}`.
-
-First failure reported {at:%Y-%m-%d %H:%M} UTC. **Current details** say who owes how much, why, and what is next.
-Act on it with *More Actions*: `pause`, `resume`, `close` (updates answer, signals are delivered later)."""
-
-
-def _settles(event: CaseEvent) -> InvoiceStatus | None:
-    if isinstance(event, PaymentSucceeded):
-        return InvoiceStatus.PAID
-    return InvoiceStatus.VOID if isinstance(event, InvoiceVoided) else None

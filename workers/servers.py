@@ -18,7 +18,7 @@ from workers.settings import Settings
 from workers.shutdown import stop_on_signals
 from workers.telemetry import telemetry
 from workers.temporal import connect
-from workers.wiring import SPEAKERS, wired
+from workers.wiring import wired
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,12 @@ async def serving_api(settings: Settings) -> AsyncIterator[None]:
             parts = ApiParts(
                 store=wiring.store,
                 temporal=await connect(settings, lazy=True, interceptors=interceptors),
-                speakers=SPEAKERS,
+                speakers=wiring.speakers,
                 webhook_secrets=settings.secrets_by_account(),
                 tokens=settings.actors_by_token(),
                 waker=RelayWaker(wiring.store.pool),
+                intake=wiring.intake,
+                tally=wiring.tally,
                 max_body_bytes=settings.max_body_bytes,
             )
             async with _serving(make_app(parts), settings.api_host, settings.api_port):

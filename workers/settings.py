@@ -4,6 +4,7 @@ Secrets come from the environment or from files (`RECOUP_SECRETS_DIR`), never fr
 """
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.channels.render import Merchant
+from policies.intake.impact import Stakes
+from policies.money import Currency
 from workflows.contracts import TASK_QUEUE
 
 
@@ -63,6 +66,12 @@ class Settings(BaseSettings):
     max_cached_workflows: Annotated[int, Field(ge=0)] = 1000
     max_concurrent_activities: Annotated[int, Field(ge=1)] = 100
 
+    # What dead letters weigh: sums in one currency, and how much more some segments count.
+    base_currency: Currency = "EUR"
+    exchange_rates: dict[Currency, Annotated[Decimal, Field(gt=0)]] = {}
+    segment_weights: dict[str, Annotated[float, Field(gt=0)]] = {"enterprise": 5, "premium": 2}
+    unknown_stake_minor: Annotated[int, Field(ge=0)] = 10_000
+
     otlp_endpoint: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -77,6 +86,14 @@ class Settings(BaseSettings):
         if len({token.get_secret_value() for token in tokens.values()}) < len(tokens):
             raise ValueError("two actors have one token, so nobody could tell who acted; give each their own")
         return tokens
+
+    def stakes(self) -> Stakes:
+        return Stakes(
+            base=self.base_currency,
+            rates=self.exchange_rates,
+            weights=self.segment_weights,
+            unknown_minor=self.unknown_stake_minor,
+        )
 
     def secrets_by_account(self) -> dict[str, list[str]]:
         return {place: [s.get_secret_value() for s in secrets] for place, secrets in self.webhook_secrets.items()}

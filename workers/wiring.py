@@ -1,6 +1,7 @@
 """Builds everything the processes run on, once, from the settings. A new provider is a line in one of the tables."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -13,13 +14,16 @@ from activities.adapters import Adapters
 from activities.channels.sandbox import SandboxChannel
 from activities.fraud.sandbox import SandboxFraudCheck
 from activities.gateways.sandbox import SandboxGateway
+from activities.intake import Intake
 from activities.sandbox_client import SandboxClient
 from activities.sources.contract import Speaker
 from activities.sources.sandbox import SandboxOwner
 from activities.sources.stripe import StripeSpeaker
 from activities.store.database import make_pool
 from activities.store.store import Store
+from activities.tally import Tally
 from policies.document import PolicyDocument
+from policies.intake.profile import Profiles
 from policies.load import load_policies
 from workers.settings import Settings
 
@@ -35,6 +39,9 @@ SPEAKERS: dict[str, Speaker] = {"stripe": StripeSpeaker()}
 class Wiring:
     store: Store
     adapters: Adapters
+    speakers: Mapping[str, Speaker]
+    tally: Tally
+    intake: Intake
 
 
 @asynccontextmanager
@@ -43,7 +50,11 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
     pool = await make_pool(settings.database_url.get_secret_value(), settings.database_pool)
     async with aiohttp.ClientSession() as session:
         try:
-            yield Wiring(store=Store(pool), adapters=make_adapters(settings, session))
+            store, tally = Store(pool), Tally()
+            intake = Intake(store, SPEAKERS, tally, Profiles(), settings.stakes())
+            writing = asyncio.create_task(tally.keep_writing(store.sources), name="figures of the sources")
+            yield Wiring(store, make_adapters(settings, session), SPEAKERS, tally, intake)
+            writing.cancel()
         finally:
             await pool.close()
 

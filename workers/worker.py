@@ -18,12 +18,12 @@ from activities.store.database import migrate
 from policies.document import PolicyDocument
 from workers.discreet_errors import DiscreetErrors
 from workers.heartbeats import Heartbeats
-from workers.relay import Relay
+from workers.relay import make_relay
 from workers.settings import Settings
 from workers.shutdown import stop_on_signals
 from workers.telemetry import telemetry
 from workers.temporal import connect_when_up, prepare_namespace
-from workers.wiring import SPEAKERS, Wiring, read_policies, wired
+from workers.wiring import Wiring, read_policies, wired
 from workflows.dunning import DunningWorkflow
 
 GRACE = timedelta(seconds=10)
@@ -47,7 +47,16 @@ async def run_worker(settings: Settings) -> None:
             await migrate(wiring.store.pool)
             for complaint in await prepare_namespace(client, timedelta(days=settings.temporal_retention_days)):
                 log.warning("the namespace could not be prepared: %s", complaint)
-            relay = Relay(wiring.store, client, SPEAKERS, wiring.adapters, settings.task_queue, settings.relay_batch)
+            relay = make_relay(
+                wiring.store,
+                client,
+                wiring.speakers,
+                wiring.adapters,
+                settings.task_queue,
+                settings.relay_batch,
+                wiring.intake,
+                settings.secrets_by_account(),
+            )
             async with make_worker(client, activities_of(wiring, policies, settings), settings):
                 log.info("worker is up: %s policies, task queue %s", len(policies), settings.task_queue)
                 await relay.run(stop)

@@ -58,11 +58,13 @@ class Lookup(Record):
 
 class Addressed(Record):
     """What one item says. `lookup` is set when `event.invoice_id` is not known yet (it is then UNRESOLVED). `customer`:
-    what it tells of a person on top; that goes to the customer directory and into no history."""
+    what it tells of a person on top; that goes to the customer directory and into no history. `undated`: the source
+    sends no times; the relay takes the time of receipt for `event.happened_at`."""
 
     event: AnyEvent
     lookup: Lookup | None = None
     customer: CustomerNews | None = None
+    undated: bool = False
 
 
 UNRESOLVED = "unresolved"

@@ -8,13 +8,14 @@ from activities.contracts import CloseRequest, Opened
 from activities.store.database import Pool, queries
 from policies.base import Record, UtcTime
 from policies.document import PolicySnapshot
-from policies.events import CloseOutcome
+from policies.events import CloseOutcome, SourceEvent
 from policies.facts import InvoiceStatus
 from policies.keys import CaseRef
 
 
 class CaseRow(Record):
-    """`outcome` None: the case runs."""
+    """`outcome` None: the case runs. `settled_at`: the source's time of the fact that closed its latest run that has
+    ended, `ended_at` when that run ended; None while there is none."""
 
     case_id: str
     reopen: int
@@ -36,6 +37,12 @@ class CaseRow(Record):
     attempts: int | None = None
     messages: int | None = None
     timeline: list[dict[str, Any]] | None = None
+    settled_at: UtcTime | None = None
+    ended_at: UtcTime | None = None
+
+    @property
+    def ref(self) -> CaseRef:
+        return CaseRef.from_case_id(self.case_id).model_copy(update={"reopen": self.reopen})
 
 
 class RunningCase(Record):
@@ -73,8 +80,15 @@ class Counted(Record):
 
 
 class RememberedInvoice(Record):
+    """The newest word of the source on an invoice that has no running case."""
+
     status: InvoiceStatus
     happened_at: UtcTime
+    version: int = 0
+
+    def is_newer_than(self, event: SourceEvent) -> bool:
+        """A word of the same moment counts as newer: what was paid does not fail again in that second."""
+        return (self.happened_at, self.version) >= (event.happened_at, event.version)
 
 
 class Task(Record):
@@ -106,6 +120,7 @@ class Cases:
                 invoice_id=case.invoice_id,
                 customer_id=facts.invoice.customer_id,
                 subscription_id=facts.invoice.subscription_id,
+                credential_id=facts.credential_id,
                 segment=opened.segment,
                 policy=opened.policy.document.edition,
                 policy_sha256=opened.policy.sha256,
@@ -171,14 +186,28 @@ class Cases:
                 policy_sha256=policy.sha256,
             )
 
-    async def open_invoices_of_subscription(self, source: str, account: str, subscription_id: str) -> list[str]:
+    async def open_invoices(
+        self,
+        source: str,
+        account: str,
+        *,
+        subscription_id: str | None = None,
+        credential_id: str | None = None,
+        customer_id: str | None = None,
+    ) -> list[str]:
+        """Invoices with a running case of that subscription, way to pay or customer."""
         async with self._pool.acquire() as connection:
-            rows = self._queries.open_invoices_of_subscription(
-                connection, source=source, account=account, subscription_id=subscription_id
+            rows = self._queries.open_invoices(
+                connection,
+                source=source,
+                account=account,
+                subscription_id=subscription_id,
+                credential_id=credential_id,
+                customer_id=customer_id,
             )
             return [row["invoice_id"] async for row in rows]
 
-    async def remember_invoice(self, case: CaseRef, status: InvoiceStatus, happened_at: datetime) -> None:
+    async def remember_invoice(self, case: CaseRef, status: InvoiceStatus, event: SourceEvent) -> None:
         """The newest word of the source wins, in whatever order the words arrive."""
         async with self._pool.acquire() as connection:
             await self._queries.remember_invoice(
@@ -187,7 +216,8 @@ class Cases:
                 account=case.account,
                 invoice_id=case.invoice_id,
                 status=status.value,
-                happened_at=happened_at,
+                happened_at=event.happened_at,
+                version=event.version,
             )
 
     async def remembered_invoice(self, case: CaseRef) -> RememberedInvoice | None:

@@ -1,6 +1,6 @@
 """The customer directory: the only place with names and addresses. Histories and logs carry the customer's id (P9)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from activities.customers import Customer
 from activities.store.database import Pool, queries
@@ -12,14 +12,28 @@ class Customers:
         self._queries = queries("customers")
 
     async def put(self, source: str, account: str, customer_id: str, customer: Customer, now: datetime) -> None:
+        """What the merchant wrote; it outranks what sources tell."""
         async with self._pool.acquire() as connection:
             await self._queries.put(
                 connection,
                 source=source,
                 account=account,
                 customer_id=customer_id,
-                record=customer.model_dump(mode="json", exclude_none=True),
+                record=customer.model_dump(mode="json", exclude_unset=True, exclude_none=True),
                 updated_at=now,
+            )
+
+    async def hear(self, source: str, account: str, customer_id: str, said: Customer, at: datetime) -> None:
+        """What a source told at `at`, its own time; only the fields that it named."""
+        async with self._pool.acquire() as connection:
+            await self._queries.hear(
+                connection,
+                source=source,
+                account=account,
+                customer_id=customer_id,
+                told=said.model_dump(mode="json", exclude_unset=True, exclude_none=True),
+                told_at=at,
+                updated_at=datetime.now(UTC),
             )
 
     async def knows(self, source: str, account: str, customer_id: str) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from activities.store.database import Pool, queries
 from policies.base import Record, UtcTime
+from policies.intake.checks import Finding
+from policies.money import Money
 
 LEASE = timedelta(seconds=20)
 """When a relay dies, another takes over after this. A delivery that takes longer is made twice, which is harmless."""
@@ -22,6 +24,8 @@ class Received(Record):
 
 
 class InboxRow(Record):
+    """`headers` are given only while the row is `unproven`: its signature is still to be checked."""
+
     id: str
     source: str
     account: str
@@ -29,6 +33,26 @@ class InboxRow(Record):
     body: bytes
     traceparent: str | None
     tries: int
+    unproven: bool = False
+    replay: bool = False
+    headers: dict[str, str] | None = None
+
+
+class Burial(Record):
+    """Why an event could not become a fact, and what it is about, as far as it could be read.
+
+    `state`: `dead`, or `refused` when its sender was told no. `reason` is a word for programs, `detail` a sentence.
+    """
+
+    state: Literal["dead", "refused"] = "dead"
+    reason: str
+    detail: str
+    field: str | None = None
+    kind: str | None = None
+    invoice_id: str | None = None
+    customer_id: str | None = None
+    amount: Money | None = None
+    stake: float = 0
 
 
 class Inbox:
@@ -46,23 +70,70 @@ class Inbox:
         now: datetime,
         traceparent: str | None = None,
         held_for: timedelta | None = None,
+        unproven: bool = False,
+        burial: Burial | None = None,
+        findings: tuple[Finding, ...] = (),
+        invoice_id: str | None = None,
     ) -> Received:
-        """Commits before it returns. `held_for` keeps the relay away while the caller delivers the row itself."""
+        """Commits before it returns. `held_for` keeps the relay away while the caller delivers the row itself.
+        `burial`, `findings`: what the account's profile says of it, kept in the same commit."""
+        row = {
+            "id": uuid.uuid4(),
+            "source": source,
+            "account": account,
+            "event_key": event_key,
+            "body_sha256": hashlib.sha256(body).hexdigest(),
+            "received_at": now,
+            "traceparent": traceparent,
+            "claimed_until": now + held_for if held_for else None,
+            "unproven": unproven,
+            "headers": dict(headers),
+            "body": body,
+        }
         async with self._pool.acquire() as connection:
-            row = await self._queries.receive(
+            if not findings:
+                return _received(await self._queries.receive(connection, **row))
+            async with connection.transaction():
+                received = _received(await self._queries.receive(connection, **row))
+                if received.first:
+                    await self._add_findings(connection, received.id, source, account, findings, invoice_id, now)
+                    if burial:
+                        await self._bury(connection, received.id, burial, now)
+        return received
+
+    async def found(
+        self,
+        row_id: str,
+        source: str,
+        account: str,
+        findings: tuple[Finding, ...],
+        invoice_id: str | None,
+        now: datetime,
+    ) -> None:
+        """What rules said of a row that is stored already."""
+        async with self._pool.acquire() as connection:
+            await self._add_findings(connection, row_id, source, account, findings, invoice_id, now)
+
+    async def _add_findings(
+        self,
+        connection: Any,
+        row_id: str,
+        source: str,
+        account: str,
+        findings: tuple[Finding, ...],
+        invoice_id: str | None,
+        now: datetime,
+    ) -> None:
+        for finding in findings:
+            await self._queries.add_finding(
                 connection,
-                id=uuid.uuid4(),
+                row_id=uuid.UUID(row_id),
                 source=source,
                 account=account,
-                event_key=event_key,
-                body_sha256=hashlib.sha256(body).hexdigest(),
-                received_at=now,
-                traceparent=traceparent,
-                claimed_until=now + held_for if held_for else None,
-                headers=dict(headers),
-                body=body,
+                **finding.model_dump(),
+                invoice_id=invoice_id,
+                at=now,
             )
-        return Received(id=str(row["id"]), first=row["times_received"] == 1, conflict=row["conflict"])
 
     async def lease(self, now: datetime, batch: int) -> list[InboxRow]:
         """Rows that are due, claimed for LEASE; nobody else gets them meanwhile. Oldest first."""
@@ -90,6 +161,38 @@ class Inbox:
                 finished_at=now,
             )
 
+    async def bury(self, row_id: str, burial: Burial, now: datetime) -> None:
+        async with self._pool.acquire() as connection:
+            await self._bury(connection, row_id, burial, now)
+
+    async def _bury(self, connection: Any, row_id: str, burial: Burial, now: datetime) -> None:
+        await self._queries.bury(
+            connection,
+            id=uuid.UUID(row_id),
+            **burial.model_dump(exclude={"amount"}),
+            amount_minor=burial.amount.amount_minor if burial.amount else None,
+            currency=burial.amount.currency if burial.amount else None,
+            finished_at=now,
+        )
+
+    async def replayed(self, row_id: str) -> None:
+        """Delivered once more; what became of it the first time stands."""
+        async with self._pool.acquire() as connection:
+            await self._queries.replayed(connection, id=uuid.UUID(row_id))
+
+    async def proven(self, row_id: str) -> None:
+        async with self._pool.acquire() as connection:
+            await self._queries.proven(connection, id=uuid.UUID(row_id))
+
+    async def replay(self, since: datetime, until: datetime, source: str | None, account: str | None) -> int:
+        """Has every finished row of that time delivered once more; returns how many."""
+        async with self._pool.acquire() as connection:
+            return int(await self._queries.replay(connection, source=source, account=account, since=since, until=until))
+
+    async def knows(self, source: str, account: str, event_key: str) -> bool:
+        async with self._pool.acquire() as connection:
+            return bool(await self._queries.knows(connection, source=source, account=account, event_key=event_key))
+
     async def try_again(self, row_id: str, at: datetime, detail: str) -> None:
         async with self._pool.acquire() as connection:
             await self._queries.try_again(connection, id=uuid.UUID(row_id), next_try_at=at, detail=detail)
@@ -104,3 +207,7 @@ class Inbox:
         async with self._pool.acquire() as connection:
             rows = self._queries.counts(connection)
             return {"/".join(filter(None, (row["state"], row["reason"]))): row["rows"] async for row in rows}
+
+
+def _received(row: Any) -> Received:
+    return Received(id=str(row["id"]), first=row["times_received"] == 1, conflict=row["conflict"])

@@ -7,6 +7,7 @@ from activities.store.database import Pool
 from activities.store.history import History
 from activities.store.inbox import Inbox
 from activities.store.messages import ContactLedger
+from activities.store.sources import Sources
 
 
 class Store:
@@ -18,3 +19,4 @@ class Store:
         self.attempts = AttemptLedger(pool)
         self.messages = ContactLedger(pool)
         self.history = History(pool)
+        self.sources = Sources(pool)

@@ -13,7 +13,7 @@ from activities.store.store import Store
 from tests.fixtures.store import RunningApi, dead_temporal, running_api
 from tests.fixtures.town import SECRET as WEBHOOK_SECRET
 from tests.fixtures.town import TOKEN, Town
-from workers.relay import Relay
+from workers.relay import Relay, make_relay
 from workers.wiring import SPEAKERS
 
 NOBODY = "/cases/stripe/default/in_nobody"
@@ -26,7 +26,7 @@ async def row_of_action(store: Store, action_id: str) -> dict[str, Any]:
 
 
 def relay_of(town: Town, store: Store, temporal: Client) -> Relay:
-    return Relay(store, temporal, SPEAKERS, town.wiring.adapters, town.settings.task_queue)
+    return make_relay(store, temporal, SPEAKERS, town.wiring.adapters, town.settings.task_queue)
 
 
 # Reading

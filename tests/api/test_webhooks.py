@@ -18,7 +18,7 @@ from activities.store.store import Store
 from tests.fixtures.sandbox import Reply
 from tests.fixtures.store import SECRET, RunningApi, dead_temporal, running_api
 from tests.fixtures.town import Town
-from workers.relay import Relay
+from workers.relay import make_relay
 from workers.sandbox.stripe_events import body_of_event, sign
 from workers.wiring import SPEAKERS
 
@@ -335,7 +335,7 @@ async def test_a_webhook_is_accepted_while_temporal_is_down_and_delivered_later(
     told = (await case.fail("already_paid", deliver=False))["event"]
     async with running_api(store, down) as api:
         assert (await post(api, told)).status == 200
-    without = Relay(store, down, SPEAKERS, town.wiring.adapters, town.settings.task_queue)
+    without = make_relay(store, down, SPEAKERS, town.wiring.adapters, town.settings.task_queue)
     asked_at = datetime.now(UTC)
     assert await without.deliver_batch() == 1
     (row,) = await rows_of(store, told)
@@ -343,7 +343,7 @@ async def test_a_webhook_is_accepted_while_temporal_is_down_and_delivered_later(
     assert row["next_try_at"] > asked_at
     assert "connect" in row["detail"]
     await store.pool.execute("update inbox_keys set next_try_at = now()")
-    live = Relay(store, temporal, SPEAKERS, town.wiring.adapters, town.settings.task_queue)
+    live = make_relay(store, temporal, SPEAKERS, town.wiring.adapters, town.settings.task_queue)
     assert await live.deliver_batch() == 1
     (row,) = await rows_of(store, told)
     assert (row["state"], row["case_id"], row["tries"]) == ("delivered", case.ref.case_id, 2)
@@ -354,7 +354,7 @@ async def test_an_unknown_type_is_taken_and_recorded_as_ignored(town: Town, stor
     told = event("customer.created")
     async with running_api(store, town.temporal) as api:
         assert (await post(api, told)).status == 200
-    relay = Relay(store, town.temporal, SPEAKERS, town.wiring.adapters, town.settings.task_queue)
+    relay = make_relay(store, town.temporal, SPEAKERS, town.wiring.adapters, town.settings.task_queue)
     await relay.deliver_batch()
     (row,) = await rows_of(store, told)
     assert (row["state"], row["reason"]) == ("ignored", "unknown_type")

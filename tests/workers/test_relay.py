@@ -27,8 +27,9 @@ from tests.activities.test_charging import Killed
 from tests.fixtures.postgres import execute
 from tests.fixtures.store import DEAD_ADDRESS, DEAD_DATABASE, dead_temporal, migrated_store
 from tests.fixtures.town import Case, Town
+from workers import delivery as delivery_module
 from workers import relay as relay_module
-from workers.relay import LONGEST_PAUSE, MAX_TRIES, Relay
+from workers.relay import LONGEST_PAUSE, MAX_TRIES, Relay, make_relay
 from workers.settings import Settings
 from workers.wiring import SPEAKERS, make_adapters, wired
 
@@ -62,7 +63,7 @@ class Post:
             "task_queue": self.task_queue,
             "batch": 10,
         }
-        return Relay(**{**parts, **changes})
+        return make_relay(**{**parts, **changes})
 
     async def receive(self, told: dict[str, Any] | bytes, source: str = "stripe", tries: int = 0) -> str:
         body = told if isinstance(told, bytes) else json.dumps(told).encode()
@@ -131,6 +132,7 @@ async def world_failure(town: Town, **ask: Any) -> tuple[Case, dict[str, Any]]:
 
 
 Fate = tuple[str, str | None]
+DEAD_BECAUSE = {"unreadable", "gave_up", "unknown_source"}
 UNREADABLE: Fate = ("dead", "unreadable")
 DELIVERED: Fate = ("delivered", None)
 
@@ -174,9 +176,9 @@ async def rows_of_kind(post: Post, kind: str) -> dict[str, Fate]:
         case "not even JSON":
             return {await post.receive(b"\xff\x00"): UNREADABLE}
         case "source that is gone":
-            return {await post.receive(b"{}", "paypal"): UNREADABLE}
+            return {await post.receive(b"{}", "nobody"): ("dead", "unknown_source")}
         case "poison":
-            return {await post.receive(b'{"case": 7}', "recoup", tries=MAX_TRIES - 1): UNREADABLE}
+            return {await post.receive(b'{"case": 7}', "recoup", tries=MAX_TRIES - 1): ("dead", "gave_up")}
     raise AssertionError(kind)
 
 
@@ -214,7 +216,7 @@ async def test_whatever_comes_in_every_row_has_exactly_one_end(post: Post, kinds
         assert row["claimed_until"] is None
         assert (row["case_id"] is not None) == (row["state"] == "delivered")
         assert (row["detail"] is not None) == (row["state"] != "delivered")
-        assert row["reason"] is None or row["reason"] in {*IgnoredBecause, "unreadable"}
+        assert row["reason"] is None or row["reason"] in {*IgnoredBecause, *DEAD_BECAUSE}
 
 
 async def test_all_kinds_at_once_among_four_relays_and_each_row_is_taken_once(post: Post) -> None:
@@ -282,7 +284,7 @@ async def test_a_poison_row_ends_as_a_dead_letter_and_blocks_nobody(
             await post.store.pool.execute("update inbox_keys set next_try_at = now() where state = 'waiting'")
             assert await post.relay().deliver_batch() == 2
     row = await post.row(poison)
-    assert (row["state"], row["reason"], row["tries"]) == ("dead", "unreadable", MAX_TRIES)
+    assert (row["state"], row["reason"], row["tries"]) == ("dead", "gave_up", MAX_TRIES)
     assert "gave up after 50 tries" in row["detail"]
     assert {(await post.row(row_id))["state"] for row_id in good} == {"ignored"}
     assert secret not in caplog.text
@@ -310,7 +312,7 @@ async def test_an_outage_however_long_makes_no_dead_letter(
     intent = await post.receive(event("payment_intent.payment_failed", {"id": "pi_1"}), tries=MAX_TRIES * 3)
     failed = event("invoice.payment_failed", invoice(f"in_{uuid.uuid4().hex}"))
     opening = await post.receive(failed, tries=MAX_TRIES * 3)
-    monkeypatch.setattr(relay_module, "RPC_PATIENCE", timedelta(microseconds=1))
+    monkeypatch.setattr(delivery_module, "RPC_PATIENCE", timedelta(microseconds=1))
     away = make_adapters(Settings(sandbox_url=f"http://{DEAD_ADDRESS}", outside_timeout_seconds=1), town.session)
     await post.relay(adapters=away).deliver_batch()
     for row_id in (intent, opening):
@@ -340,7 +342,8 @@ async def test_a_database_that_is_down_is_waited_for_and_the_relay_ends_when_tol
     monkeypatch.setattr(relay_module, "POLL_SECONDS", 0.1)
     async with wired(Settings(database_url=SecretStr(DEAD_DATABASE))) as wiring:
         stop = asyncio.Event()
-        running = asyncio.create_task(Relay(wiring.store, await dead_temporal(), SPEAKERS, wiring.adapters).run(stop))
+        relay = make_relay(wiring.store, await dead_temporal(), SPEAKERS, wiring.adapters)
+        running = asyncio.create_task(relay.run(stop))
         await asyncio.sleep(0.2)
         assert not running.done()
         stop.set()

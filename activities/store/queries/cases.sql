@@ -1,8 +1,8 @@
--- name: opened(case_id, reopen, source, account, invoice_id, customer_id, subscription_id, segment, policy, policy_sha256, gateway, amount_minor, currency, category, opened_at)!
-insert into cases (case_id, reopen, source, account, invoice_id, customer_id, subscription_id, segment, policy,
-    policy_sha256, gateway, amount_minor, currency, category, opened_at)
-values (:case_id, :reopen, :source, :account, :invoice_id, :customer_id, :subscription_id, :segment, :policy,
-    :policy_sha256, :gateway, :amount_minor, :currency, :category, :opened_at)
+-- name: opened(case_id, reopen, source, account, invoice_id, customer_id, subscription_id, credential_id, segment, policy, policy_sha256, gateway, amount_minor, currency, category, opened_at)!
+insert into cases (case_id, reopen, source, account, invoice_id, customer_id, subscription_id, credential_id, segment,
+    policy, policy_sha256, gateway, amount_minor, currency, category, opened_at)
+values (:case_id, :reopen, :source, :account, :invoice_id, :customer_id, :subscription_id, :credential_id, :segment,
+    :policy, :policy_sha256, :gateway, :amount_minor, :currency, :category, :opened_at)
 on conflict (case_id, reopen) do nothing;
 
 -- name: closed(case_id, reopen, closed_at, outcome, because, closing_fact_at, attempts, messages, timeline)!
@@ -12,7 +12,8 @@ set closed_at = :closed_at, outcome = :outcome, because = :because, closing_fact
 where case_id = :case_id and reopen = :reopen;
 
 -- name: latest(case_id)^
-select * from cases where case_id = :case_id order by reopen desc limit 1;
+select *, max(coalesce(closing_fact_at, closed_at)) over () as settled_at, max(closed_at) over () as ended_at
+from cases where case_id = :case_id order by reopen desc limit 1;
 
 -- name: newest(count)
 select * from cases order by opened_at desc limit :count;
@@ -36,19 +37,20 @@ where outcome is null
 -- name: migrated(case_id, reopen, policy, policy_sha256)!
 update cases set policy = :policy, policy_sha256 = :policy_sha256 where case_id = :case_id and reopen = :reopen;
 
--- name: open_invoices_of_subscription(source, account, subscription_id)
+-- name: open_invoices(source, account, subscription_id, credential_id, customer_id)
 select invoice_id from cases
-where source = :source and account = :account and subscription_id = :subscription_id and outcome is null;
+where source = :source and account = :account and outcome is null
+    and (subscription_id = :subscription_id or credential_id = :credential_id or customer_id = :customer_id);
 
--- name: remember_invoice(source, account, invoice_id, status, happened_at)!
-insert into invoices as i (source, account, invoice_id, status, happened_at)
-values (:source, :account, :invoice_id, :status, :happened_at)
+-- name: remember_invoice(source, account, invoice_id, status, happened_at, version)!
+insert into invoices as i (source, account, invoice_id, status, happened_at, version)
+values (:source, :account, :invoice_id, :status, :happened_at, :version)
 on conflict (source, account, invoice_id) do update
-    set status = excluded.status, happened_at = excluded.happened_at
-    where excluded.happened_at >= i.happened_at;
+    set status = excluded.status, happened_at = excluded.happened_at, version = excluded.version
+    where (excluded.happened_at, excluded.version) >= (i.happened_at, i.version);
 
 -- name: remembered_invoice(source, account, invoice_id)^
-select status, happened_at from invoices
+select status, happened_at, version from invoices
 where source = :source and account = :account and invoice_id = :invoice_id;
 
 -- name: add_task(key, case_id, kind, assignee, summary, created_at)!

@@ -1,0 +1,203 @@
+"""The one way in: what a source told is read, checked against the account's profile and stored, in one commit.
+
+Webhooks, polled lists and replays come through here. A row that can become no fact is buried with what it is about and
+what it weighs, so that people work the dearest first.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from activities.sources.contract import Addressed, Item, Speaker
+from activities.store.inbox import Burial, InboxRow
+from activities.store.store import Store
+from activities.tally import Tally
+from policies.base import Record
+from policies.events import AnyEvent, Ignored, Unreadable
+from policies.intake.checks import Finding, amount_of, findings_of, strictest
+from policies.intake.impact import Stakes
+from policies.intake.profile import Action, Profiles
+from policies.money import EXPONENTS, Money
+
+
+class Taken(Record):
+    """What became of one event of a delivery. `note` says when it will not reach a case, and why."""
+
+    event: str
+    status: Literal["stored", "duplicate", "conflict", "quarantined", "refused"]
+    note: str | None = None
+
+
+class Intake:
+    def __init__(
+        self,
+        store: Store,
+        speakers: Mapping[str, Speaker],
+        tally: Tally,
+        profiles: Profiles | None = None,
+        stakes: Stakes | None = None,
+    ) -> None:
+        self._store = store
+        self._speakers = speakers
+        self._tally = tally
+        self._profiles = profiles or Profiles()
+        self._stakes = stakes or Stakes()
+
+    async def receive(
+        self,
+        source: str,
+        account: str,
+        items: Sequence[Item],
+        now: datetime,
+        headers: Mapping[str, str] | None = None,
+        traceparent: str | None = None,
+        unproven: bool = False,
+    ) -> tuple[Taken, ...]:
+        """Every item is committed when this returns. One that is refused among others is quarantined instead: the
+        delivery is answered with 2xx, and what was answered so is never sent again."""
+        strongest = Action.REFUSE if len(items) == 1 else Action.QUARANTINE
+        taken = tuple(
+            [
+                await self._take(source, account, item, now, headers or {}, traceparent, unproven, strongest)
+                for item in items
+            ]
+        )
+        for one in taken:
+            self._tally.count(source, account, "refused" if one.status == "refused" else "events", now)
+        return taken
+
+    async def _take(
+        self,
+        source: str,
+        account: str,
+        item: Item,
+        now: datetime,
+        headers: Mapping[str, str],
+        traceparent: str | None,
+        unproven: bool,
+        strongest: Action,
+    ) -> Taken:
+        said = self._speakers[source].normalise(item.body, item.event_key)
+        event = said.event if isinstance(said, Addressed) else None
+        findings = findings_of(self._profiles.of(source, account), event, now) if event else ()
+        burial = await self._burial_by_rule(source, account, event, findings, strongest)
+        inbox = self._store.inbox
+        stored = await inbox.receive(
+            source,
+            account,
+            item.event_key,
+            headers,
+            item.body,
+            now,
+            traceparent,
+            unproven=unproven,
+            burial=burial,
+            findings=findings,
+            invoice_id=event.invoice_id if event else None,
+        )
+        if not stored.first:
+            return Taken(event=item.event_key, status="duplicate", note=_note(said))
+        if burial:
+            status: Literal["quarantined", "refused"] = "refused" if burial.state == "refused" else "quarantined"
+            return Taken(event=item.event_key, status=status, note=burial.detail)
+        if stored.conflict:
+            return await self._conflicting(source, account, stored.id, item, event, now)
+        return Taken(event=item.event_key, status="stored", note=_note(said))
+
+    async def _conflicting(
+        self, source: str, account: str, row_id: str, item: Item, event: AnyEvent | None, now: datetime
+    ) -> Taken:
+        """Known only once it is stored, and stored is answered with 2xx: nothing stricter than quarantine."""
+        found = findings_of(self._profiles.of(source, account), event, now, is_conflict=True) if event else ()
+        found = tuple(finding for finding in found if finding.field == "event_id")
+        burial = await self._burial_by_rule(source, account, event, found, Action.QUARANTINE)
+        await self._store.inbox.found(row_id, source, account, found, event.invoice_id if event else None, now)
+        if burial is None:
+            return Taken(event=item.event_key, status="conflict")
+        await self._store.inbox.bury(row_id, burial, now)
+        return Taken(event=item.event_key, status="quarantined", note=burial.detail)
+
+    async def _burial_by_rule(
+        self, source: str, account: str, event: AnyEvent | None, findings: tuple[Finding, ...], strongest: Action
+    ) -> Burial | None:
+        decisive = strictest(findings)
+        if event is None or decisive is None or decisive.action is Action.WARN:
+            return None
+        is_refused = decisive.action is Action.REFUSE and strongest is Action.REFUSE
+        return Burial(
+            state="refused" if is_refused else "dead",
+            reason="refused" if is_refused else "quarantined",
+            detail=f"rule {decisive.rule}: {decisive.detail}",
+            field=decisive.field,
+            **await self._about(source, account, event),
+        )
+
+    async def bury(self, row: InboxRow, reason: str, detail: str, field: str | None, now: datetime) -> None:
+        """A row that the relay could make nothing of."""
+        speaker = self._speakers.get(row.source)
+        said = speaker.normalise(row.body, row.id) if speaker else None
+        if isinstance(said, Addressed):
+            about = await self._about(row.source, row.account, said.event)
+        else:
+            amount, customer_id = _guessed(row.body)
+            about = await self._weighed(row.source, row.account, amount, customer_id)
+        burial = Burial(reason=reason, detail=detail, field=field, **about)
+        await self._store.inbox.bury(row.id, burial, now)
+        self._tally.count(row.source, row.account, "dead", now)
+
+    async def _about(self, source: str, account: str, event: AnyEvent) -> dict[str, Any]:
+        weighed = await self._weighed(source, account, amount_of(event), event.customer_id)
+        return {"kind": event.kind, "invoice_id": event.invoice_id, **weighed}
+
+    async def _weighed(
+        self, source: str, account: str, amount: Money | None, customer_id: str | None
+    ) -> dict[str, Any]:
+        customers = self._store.customers
+        segment = (await customers.get(source, account, customer_id)).segment if customer_id else None
+        return {"customer_id": customer_id, "amount": amount, "stake": self._stakes.stake(amount, segment)}
+
+
+def _note(said: Addressed | Ignored | Unreadable) -> str | None:
+    if isinstance(said, Ignored):
+        return f"ignored ({said.reason.value}): {said.detail}"
+    return f"unreadable: {said.field}: {said.reason}" if isinstance(said, Unreadable) else None
+
+
+# --- what an event that cannot be read may be about -------------------------------------------------------------------
+
+_AMOUNTS = ("amount_due", "amount_remaining", "balance", "amount", "total")
+_CURRENCIES = ("currency", "currency_code")
+_CUSTOMERS = ("customer_id", "customer")
+_OBJECTS_LOOKED_AT = 200
+
+
+def _guessed(body: bytes) -> tuple[Money | None, str | None]:
+    """The first sum that stands beside its currency, and the first customer's id; only to tell what is urgent."""
+    amount: Money | None = None
+    customer_id: str | None = None
+    for _, each in zip(range(_OBJECTS_LOOKED_AT), _objects(body), strict=False):
+        amount = amount or _sum_in(each)
+        customer_id = customer_id or next((each[n] for n in _CUSTOMERS if _is_short_text(each.get(n))), None)
+    return amount, customer_id
+
+
+def _objects(body: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        layer: list[Any] = [json.loads(body)]
+    except (ValueError, RecursionError):
+        return
+    while layer:
+        yield from (each for each in layer if isinstance(each, dict))
+        layer = [inner for each in layer for inner in (each.values() if isinstance(each, dict) else each)]
+        layer = [each for each in layer if isinstance(each, dict | list)]
+
+
+def _sum_in(fields: dict[str, Any]) -> Money | None:
+    currency = next((fields[n].upper() for n in _CURRENCIES if isinstance(fields.get(n), str)), None)
+    minor = next((fields[n] for n in _AMOUNTS if type(fields.get(n)) is int and 0 < fields[n] < 10**12), None)
+    return Money(amount_minor=minor, currency=currency) if minor and currency in EXPONENTS else None
+
+
+def _is_short_text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable()

@@ -1,0 +1,286 @@
+"""What becomes of one inbox row: a case is opened, told or reopened, or the row is ignored or dead, with a reason.
+
+Only PaymentFailed and ActionRequired open a case; everything else is told to a running one or remembered. Order is
+repaired by the source's own times: what is older than the word that settled an invoice changes nothing, and says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.adapters import Adapters
+from activities.errors import Misconfigured
+from activities.sources.contract import UNRESOLVED, Addressed, Lookup, Rejected, Speaker
+from activities.store.cases import CaseRow, Task
+from activities.store.inbox import InboxRow
+from activities.store.store import Store
+from api.cases import ACTIONS_SOURCE
+from policies.base import Record
+from policies.events import (
+    ActionRequired,
+    AnyEvent,
+    CaseEvent,
+    CloseOutcome,
+    CustomerChanged,
+    Ignored,
+    IgnoredBecause,
+    InvoiceVoided,
+    OpeningEvent,
+    PaymentFailed,
+    PaymentMethodChanged,
+    PaymentSucceeded,
+    Unreadable,
+)
+from policies.facts import InvoiceNow, InvoiceStatus
+from policies.keys import CaseRef
+from workflows.contracts import TASK_QUEUE, ActionEnvelope, DunningInput
+from workflows.dunning import DunningWorkflow
+
+RPC_PATIENCE = timedelta(seconds=10)
+_NOT_DUNNING = IgnoredBecause.NOT_DUNNING
+
+
+class Delivered(Record):
+    """`case_id` None: it was news of a customer, and went to the directory."""
+
+    case_id: str | None
+
+
+class Dead(Record):
+    """`reason`: a word for programs. `event`: what it would have been, as far as it could be read."""
+
+    reason: str
+    detail: str
+    field: str | None = None
+    event: AnyEvent | None = None
+
+
+Fate = Delivered | Ignored | Dead
+
+
+class Deliveries:
+    """Raises what the outside raises (OutsideError, RPCError, the database's errors); the relay then tries again."""
+
+    def __init__(
+        self,
+        store: Store,
+        temporal: Client,
+        speakers: Mapping[str, Speaker],
+        adapters: Adapters,
+        webhook_secrets: Mapping[str, Sequence[str]],
+        task_queue: str = TASK_QUEUE,
+    ) -> None:
+        self._store = store
+        self._temporal = temporal
+        self._speakers = speakers
+        self._adapters = adapters
+        self._webhook_secrets = webhook_secrets
+        self._task_queue = task_queue
+
+    def group_of(self, row: InboxRow) -> str:
+        """Events of one invoice are delivered in order; what cannot be read is a group of its own."""
+        speaker = self._speakers.get(row.source)
+        said = speaker.normalise(row.body, row.id) if speaker else None
+        if isinstance(said, Addressed) and said.lookup is None:
+            return f"{row.source}/{row.account}/{said.event.invoice_id}"
+        return row.id
+
+    async def fate_of(self, row: InboxRow) -> Fate:
+        if row.source == ACTIONS_SOURCE:
+            return await self._deliver_action(row)
+        speaker = self._speakers.get(row.source)
+        if speaker is None:
+            return Dead(reason="unknown_source", detail=f"no source {row.source} is set up any more")
+        if row.unproven and (forged := await self._forged(row)):
+            return forged
+        said = speaker.normalise(row.body, row.id)
+        match said:
+            case Ignored():
+                return said
+            case Unreadable():
+                return Dead(reason="unreadable", field=said.field, detail=said.reason)
+            case Addressed():
+                return await self._deliver_event(row, _dated(said, row))
+
+    async def _forged(self, row: InboxRow) -> Dead | None:
+        """What could not be checked when it came is checked before anything else is done with it."""
+        prover = self._adapters.provers.get(row.source)
+        if prover is None:
+            raise Misconfigured(f"nobody can prove deliveries of {row.source}")
+        secrets = self._webhook_secrets.get(f"{row.source}/{row.account}", ())
+        verdict = await prover.prove(row.headers or {}, row.body, secrets, row.received_at)
+        if isinstance(verdict, Rejected):
+            return Dead(reason="bad_signature", detail=verdict.reason)
+        await self._store.inbox.proven(row.id)
+        return None
+
+    async def _deliver_event(self, row: InboxRow, said: Addressed) -> Fate:
+        source, account, event = row.source, row.account, said.event
+        if said.customer:
+            told = said.customer
+            await self._store.customers.hear(source, account, told.customer_id, told.said, event.happened_at)
+        if isinstance(event, CustomerChanged):
+            return Delivered(case_id=None)
+        fates: list[Fate] = []
+        for invoice_id in await self._invoices_of(row, said):
+            case = CaseRef(source=source, account=account, invoice_id=invoice_id)
+            about = event.model_copy(update={"invoice_id": invoice_id})
+            fates.append(await self._deliver_about(case, about, named=said.lookup is None))
+        nothing = Ignored(reason=_NOT_DUNNING, detail="it belongs to no invoice that is being recovered")
+        # One case that heard it makes it delivered.
+        return next((fate for fate in fates if isinstance(fate, Delivered)), fates[0] if fates else nothing)
+
+    async def _invoices_of(self, row: InboxRow, said: Addressed) -> list[str]:
+        """The invoice that the event names; else that of its payment, or those that are being recovered."""
+        if said.lookup is None or said.event.invoice_id != UNRESOLVED:
+            return [said.event.invoice_id]
+        lookup: Lookup = said.lookup
+        if lookup.payment_id:
+            invoice = await self._adapters.owner_of(row.source, row.account).invoice_of_payment(lookup.payment_id)
+            return [invoice] if invoice else []
+        return await self._store.cases.open_invoices(
+            row.source, row.account, **lookup.model_dump(exclude={"payment_id"})
+        )
+
+    async def _deliver_about(self, case: CaseRef, event: CaseEvent, named: bool) -> Fate:
+        # An event that names no invoice does not tell what kind of invoice it is about either; its owner does.
+        opens_unseen = not named and isinstance(event, PaymentFailed | ActionRequired)
+        if opens_unseen and (why := _not_dunning(await self._invoice_now(case))):
+            return why
+        if isinstance(event, PaymentMethodChanged) and event.credential_id is None:
+            event = event.model_copy(update={"credential_id": (await self._invoice_now(case)).credential_id})
+        return await self._deliver_to_case(case, event)
+
+    async def _deliver_to_case(self, case: CaseRef, event: CaseEvent) -> Fate:
+        row = await self._store.cases.latest(case.case_id)
+        if row and row.settled_at and event.happened_at <= row.settled_at:
+            return await self._late(row, event)
+        if row and row.outcome:
+            return await self._deliver_to_closed(row, event)
+        if isinstance(event, PaymentFailed | ActionRequired):
+            return await self._open_or_tell(case, event)
+        return await self._remember_and_tell(case, event)
+
+    async def _deliver_to_closed(self, row: CaseRow, event: CaseEvent) -> Fate:
+        """Money that came and was taken back opens the case again; everything else comes late."""
+        if row.outcome is not CloseOutcome.RECOVERED or not isinstance(event, PaymentFailed | ActionRequired):
+            return await self._late(row, event)
+        if (await self._invoice_now(row.ref)).status is not InvoiceStatus.OPEN:
+            return await self._late(row, event)
+        again = row.ref.model_copy(update={"reopen": row.reopen + 1})
+        return await self._open(again, event, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
+    async def _open_or_tell(self, case: CaseRef, event: OpeningEvent) -> Fate:
+        remembered = await self._store.cases.remembered_invoice(case)
+        if remembered and remembered.is_newer_than(event):
+            newer = f"{remembered.happened_at:%Y-%m-%d %H:%M:%S}"
+            detail = f"the invoice was {remembered.status.value} at {newer}, which is not older than the failure"
+            return Ignored(reason=IgnoredBecause.SUPERSEDED, detail=detail)
+        return await self._open(case, event, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+
+    async def _open(self, case: CaseRef, event: OpeningEvent, reuse: WorkflowIDReusePolicy) -> Fate:
+        """Starts the case, or tells the one that runs."""
+        try:
+            await self._temporal.start_workflow(
+                DunningWorkflow.run,
+                DunningInput(case=case),
+                id=case.workflow_id,
+                task_queue=self._task_queue,
+                id_reuse_policy=reuse,
+                start_signal=event.kind,
+                start_signal_args=[event],
+                static_summary=f"recovers invoice {case.invoice_id}",
+                static_details=_STATIC_DETAILS.format(case=case, at=event.happened_at),
+                rpc_timeout=RPC_PATIENCE,
+            )
+        except WorkflowAlreadyStartedError:
+            return Ignored(reason=IgnoredBecause.LATE, detail=f"the case of {case.case_id} is closed")
+        return Delivered(case_id=case.case_id)
+
+    async def _remember_and_tell(self, case: CaseRef, event: CaseEvent) -> Fate:
+        status = _settles(event)
+        if status:
+            await self._store.cases.remember_invoice(case, status, event)
+        if await self._signal(case, event.kind, event):
+            return Delivered(case_id=case.case_id)
+        row = await self._store.cases.latest(case.case_id)
+        if row and row.outcome:
+            return await self._late(row, event)
+        return Ignored(reason=_NOT_DUNNING, detail="no case is open for the invoice")
+
+    async def _deliver_action(self, row: InboxRow) -> Fate:
+        envelope = ActionEnvelope.model_validate_json(row.body)
+        case = await self._store.cases.latest(envelope.case.case_id)
+        is_late = case is not None and case.ended_at is not None and row.received_at <= case.ended_at
+        if not is_late and await self._signal(envelope.case, envelope.action.kind, envelope.action):
+            return Delivered(case_id=envelope.case.case_id)
+        return Ignored(reason=IgnoredBecause.LATE, detail="no case is open for the invoice")
+
+    async def _signal(self, case: CaseRef, name: str, news: Any) -> bool:
+        """False when no run of the case is open."""
+        try:
+            await self._temporal.get_workflow_handle(case.workflow_id).signal(name, news, rpc_timeout=RPC_PATIENCE)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    async def _invoice_now(self, case: CaseRef) -> InvoiceNow:
+        owner = self._adapters.owner_of(case.source, case.account)
+        return await owner.invoice_now(case.invoice_id, datetime.now(UTC))
+
+    async def _late(self, closed: CaseRow, event: CaseEvent) -> Ignored:
+        """Money that arrives after we gave up is good news that a person must book."""
+        gave_up = closed.outcome in (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED)
+        if isinstance(event, PaymentSucceeded) and gave_up:
+            await self._store.cases.add_task(
+                Task(
+                    key=f"late_payment/{event.event_id}",
+                    case_id=closed.case_id,
+                    kind="late_payment",
+                    assignee="ops",
+                    summary=f"a payment arrived after the case was {closed.outcome}; book it, and give service back",
+                    created_at=datetime.now(UTC),
+                )
+            )
+        if closed.outcome:
+            detail = f"the case closed as {closed.outcome} at {closed.closed_at:%Y-%m-%d %H:%M}"
+        else:
+            detail = (
+                f"it is older than the end of the case at {closed.settled_at:%Y-%m-%d %H:%M}; it was reopened since"
+            )
+        return Ignored(reason=IgnoredBecause.LATE, detail=detail)
+
+
+_STATIC_DETAILS = """Recovers invoice `{case.invoice_id}` of source `{case.source}`, account `{case.account}`.
+
+First failure reported {at:%Y-%m-%d %H:%M} UTC. **Current details** say who owes how much, why, and what is next.
+Act on it with *More Actions*: `pause`, `resume`, `close` (updates answer, signals are delivered later)."""
+
+
+def _dated(said: Addressed, row: InboxRow) -> Addressed:
+    """A source that sends no times is taken at the time of receipt."""
+    if not said.undated:
+        return said
+    return said.model_copy(update={"event": said.event.model_copy(update={"happened_at": row.received_at})})
+
+
+def _not_dunning(invoice: InvoiceNow) -> Ignored | None:
+    if invoice.first_payment:
+        return Ignored(reason=_NOT_DUNNING, detail="first payment of a new subscription")
+    if invoice.collected_manually or invoice.due.amount_minor <= 0:
+        return Ignored(reason=_NOT_DUNNING, detail="the invoice is collected manually or nothing is owed")
+    return None
+
+
+def _settles(event: CaseEvent) -> InvoiceStatus | None:
+    if isinstance(event, PaymentSucceeded):
+        settled = event.remaining is None or event.remaining.amount_minor <= 0
+        return InvoiceStatus.PAID if settled else None
+    return InvoiceStatus.VOID if isinstance(event, InvoiceVoided) else None
