@@ -9,8 +9,8 @@ from policies.declines.categories import (
     Retryable,
     Treatment,
 )
-from policies.declines.classify import GATEWAY_TABLES, classify, nearest
-from policies.declines.codes import EDITION, TABLES, Row, all_rows
+from policies.declines.classify import GATEWAY_TABLES, classify, nearest, scheme_code
+from policies.declines.codes import EDITION, TABLES, Row, all_rows, plain_code
 
 __all__ = [
     "EDITION",
@@ -27,4 +27,6 @@ __all__ = [
     "all_rows",
     "classify",
     "nearest",
+    "plain_code",
+    "scheme_code",
 ]

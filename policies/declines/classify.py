@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from policies.declines.categories import VAGUE, Category, CustomerAction, Decline, Retryable
-from policies.declines.codes import TABLES, Row, all_rows, row_for
+from policies.declines.codes import TABLES, Row, all_rows, row_by_number, row_for
 from policies.instruments import BANK_DEBIT_NETWORKS, Initiator, Network, PaymentType
 
 GATEWAY_TABLES = {
@@ -36,8 +36,15 @@ SCHEME_TABLES = {
 CARD_TABLES = ("iso8583",)
 DEBIT_TABLES = tuple(name for network in Network if network in BANK_DEBIT_NETWORKS for name in SCHEME_TABLES[network])
 
-# Two digits are Mastercard's, one digit is Visa's, words are Stripe's: no two of them overlap.
-ADVICE_TABLES = ("mastercard_mac", "visa_category", "stripe_advice")
+ADVICE_TABLES = {
+    Network.MASTERCARD: ("mastercard_mac", "stripe_advice"),
+    Network.VISA: ("visa_category", "stripe_advice"),
+}
+# Where nobody told the network: two digits are Mastercard's, one digit is Visa's, words are Stripe's.
+ANY_ADVICE_TABLE = ("mastercard_mac", "visa_category", "stripe_advice")
+
+NO_CODE = "none"
+"""Stands for the gateway's code where it gave none."""
 
 # A processor's public table (April 2026): hard for the customer at the checkout, soft for a later charge of ours.
 HARD_FOR_CUSTOMERS = frozenset({Category.INSUFFICIENT_FUNDS})
@@ -59,8 +66,8 @@ def classify(
     """`code` in the gateway's own words, `network_code` the scheme's (ISO 8583 response, ACH return, SEPA reason …),
     `advice_code` a Mastercard MAC, a Visa category or Stripe's advice. Codes in no table are `unknown`, keep their raw
     form and get at most two spaced tries."""
-    raw = code or "none"
-    advice = _first(ADVICE_TABLES, advice_code)
+    raw = code or NO_CODE
+    advice = _first(ADVICE_TABLES.get(network, ANY_ADVICE_TABLE), advice_code)
     scheme = _first(_scheme_tables(network, payment_type), network_code)
     own = _first(GATEWAY_TABLES.get(gateway, ()), code)
     signals = [row for row in (advice, scheme, own) if row]
@@ -86,9 +93,11 @@ def classify(
 
 
 def _first(tables: tuple[str, ...], code: str | None) -> Row | None:
+    """As it is spelled, in any of the tables; else as a number."""
     if not code:
         return None
-    return next((row for row in (row_for(name, code) for name in tables) if row), None)
+    found = (look_up(name, code) for look_up in (row_for, row_by_number) for name in tables)
+    return next((row for row in found if row), None)
 
 
 def _scheme_tables(network: Network, payment_type: PaymentType) -> tuple[str, ...]:
@@ -121,6 +130,14 @@ def _unknown(gateway: str, raw: str, network_code: str | None, advice_code: str 
         customer_action=CustomerAction.CONTACT_BANK,
         decided_by=f"no row for {gateway} " + ", ".join(f"{what} {value}" for what, value in given if value),
     )
+
+
+def scheme_code(decline: Decline, network: Network) -> str | None:
+    """The scheme's own code for a refusal. Where the scheme itself is the gateway, its files name the code alone."""
+    if decline.network_code:
+        return decline.network_code
+    speaks_for_itself = decline.code != NO_CODE and decline.gateway in SCHEME_TABLES.get(network, CARD_TABLES)
+    return decline.code if speaks_for_itself else None
 
 
 def nearest(gateway: str, code: str, count: int = 3) -> tuple[str, ...]:

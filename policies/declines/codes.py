@@ -6,7 +6,7 @@ fraud, how long to wait at least, its source (`sources.csv`) and whether nobody 
 
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from policies.declines.categories import Category, CustomerAction, Retryable
@@ -40,10 +40,20 @@ class Row(NamedTuple):
 
 
 def row_for(table_name: str, code: str) -> Row | None:
-    """Spelling does not matter: case and surrounding spaces are ignored, and 5 is 05."""
-    rows = _rows_by_code(table_name)
-    plain = code.strip().lower()
-    return rows.get(plain) or (rows.get(f"0{plain}") if len(plain) == 1 and table_name == "iso8583" else None)
+    """Case and surrounding spaces do not matter."""
+    return _rows_by_code(table_name).get(code.strip().lower())
+
+
+def row_by_number(table_name: str, code: str) -> Row | None:
+    """Leading zeros do not matter either: 5 is 05."""
+    return _rows_by_plain_code(table_name).get(plain_code(code))
+
+
+@lru_cache(maxsize=4096)
+def plain_code(code: str) -> str:
+    """As two spellings of one code are compared."""
+    plain = code.strip().upper()
+    return (plain.lstrip("0") or "0") if plain.isdecimal() else plain
 
 
 def all_rows() -> Iterator[Row]:
@@ -54,6 +64,11 @@ def all_rows() -> Iterator[Row]:
 @cache
 def _rows_by_code(table_name: str) -> dict[str, Row]:
     return {raw["code"].lower(): _row(table_name, raw) for raw in table(__package__, f"{table_name}.csv")}
+
+
+@cache
+def _rows_by_plain_code(table_name: str) -> dict[str, Row]:
+    return {plain_code(row.code): row for row in _rows_by_code(table_name).values()}
 
 
 def _row(table_name: str, raw: dict[str, str]) -> Row:

@@ -1,17 +1,17 @@
 """Whether one more attempt on a credential is allowed now, given every attempt by anybody (promise P4).
 
-Asked in this order: the credential's own hard stops, an attempt that is not settled, the wait that a refusal advised,
-then the dated rules of the network, and our own guard on automatic attempts. Of several that refuse, the one that
-frees it last decides.
+Asked in this order: what stops the credential for good, an attempt that is not settled, then everything that holds it
+for a time: a dated stop, the wait that a refusal advised, our own guard on automatic attempts, the other rules of the
+network. Of several that refuse, the one that frees it last decides.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from policies.declines import TREATMENTS, Category, Decline, Retryable
+from policies.declines import TREATMENTS, Category, Decline, Retryable, classify, plain_code, scheme_code
 from policies.facts import OPEN_OUTCOMES, Outcome
-from policies.instruments import Initiator
+from policies.instruments import Initiator, Network
 from policies.network_rules.ledger import LedgerEntry, ProposedAttempt
 from policies.network_rules.rules import NetworkRule, rules_at
 from policies.network_rules.verdict import Allowed, Refused
@@ -21,6 +21,17 @@ NOT_THE_CREDENTIAL = frozenset({Category.MERCHANT_CONFIG, Category.DUPLICATE})
 HARD_STOPS = (
     frozenset(c for c, treatment in TREATMENTS.items() if treatment.retryable is Retryable.NO) - NOT_THE_CREDENTIAL
 )
+
+PAYERS_WORD = frozenset(
+    {
+        Category.MANDATE_CANCELLED,
+        Category.CUSTOMER_DECLINED,
+        Category.PAYMENT_DISPUTED,
+        Category.ACCOUNT_HOLDER_DECEASED,
+    }
+)
+"""Stops that the payer ordered, or that a death did: one approval later, perhaps of a payment that the customer made,
+does not take them back. Every other stop is the issuer's view of the account, and an approval is its newer one."""
 
 WINDOW = timedelta(days=30)
 ATTEMPTS_PER_WINDOW = 15
@@ -56,11 +67,14 @@ def may_attempt(
 
 
 def _verdict(counted: list[LedgerEntry], proposed: ProposedAttempt, at: datetime, guard: int) -> Allowed | Refused:
-    stopped = _hard_stop(counted) or _unsettled(counted, at)
-    if stopped:
-        return stopped
-    refusals, budget = [], _NO_LIMIT
-    for verdict in _rulings(counted, proposed, at, guard):
+    rules = rules_at(proposed.network, proposed.region, proposed.initiator, at)
+    stops = list(_stops(rules, counted, proposed.network, at))
+    for_good = next((stop for stop in stops if stop.free_at is None), None)
+    first = for_good or _unsettled(counted, at)
+    if first:
+        return first
+    refusals, budget = stops, _NO_LIMIT
+    for verdict in _rulings(rules, counted, proposed, at, guard):
         if isinstance(verdict, Refused):
             refusals.append(verdict)
         else:
@@ -75,7 +89,7 @@ def _free_at(refusal: Refused) -> datetime:
 
 
 def _rulings(
-    counted: list[LedgerEntry], proposed: ProposedAttempt, at: datetime, guard: int
+    rules: tuple[NetworkRule, ...], counted: list[LedgerEntry], proposed: ProposedAttempt, at: datetime, guard: int
 ) -> Iterator[Refused | int]:
     """What is left by each rule, or its refusal."""
     advised = _advised_wait(counted, at)
@@ -84,7 +98,7 @@ def _rulings(
     if proposed.initiator is Initiator.MERCHANT:
         says = f"{guard} attempts on one credential in {WINDOW.days} days"
         yield _left(counted, at, guard, WINDOW, says, "guard")
-    for rule in rules_at(proposed.network, proposed.region, proposed.initiator, at):
+    for rule in rules:
         yield from _ruling(rule, counted, proposed, at)
 
 
@@ -93,15 +107,13 @@ def _ruling(
 ) -> Iterator[Refused | int]:
     match rule.kind:
         case "limit":
-            matching = _counted_by(rule, counted, proposed)
-            left = _left(matching, at, rule.count, rule.window, rule.says, rule.id)
-            yield left.model_copy(update={"free_at": None}) if rule.final and isinstance(left, Refused) else left
+            yield _left_by(rule, _counted_by(rule, counted, proposed), at)
         case "stop":
-            yield from _stopped(rule, counted, at)
+            pass  # asked before, in `_stops`
         case "only":
             last = _last(counted, proposed.claim)
-            code = last.decline.network_code if last and last.decline else None
-            if code and code.strip().upper() not in rule.network_codes:
+            code = scheme_code(last.decline, proposed.network) if last and last.decline else None
+            if code and plain_code(code) not in rule.network_codes:
                 yield _refused(rule, None)
         case "deadline":
             first = min((entry.at for entry in counted if entry.claim == proposed.claim), default=None)
@@ -121,12 +133,45 @@ def _refused(rule: NetworkRule, free_at: datetime | None) -> Refused:
 # --- the credential's own history ------------------------------------------------------------------------------------
 
 
-def _hard_stop(counted: list[LedgerEntry]) -> Refused | None:
+def _stops(
+    rules: tuple[NetworkRule, ...], counted: list[LedgerEntry], network: Network, at: datetime
+) -> Iterator[Refused]:
+    """What earlier refusals forbid: as the network's dated rule says where one is about them, else for good."""
+    stop_rules = [rule for rule in rules if rule.kind == "stop"]
+    last = _last(counted)
+    approved_at = max([entry.at for entry in counted if entry.outcome is Outcome.SUCCEEDED], default=None)
     for entry in counted:
         decline = entry.decline
-        if decline and decline.retryable is Retryable.NO and decline.category not in NOT_THE_CREDENTIAL:
-            return Refused(rule=f"hard stop: {decline.category.value} on {entry.at:%Y-%m-%d}", rule_id="hard_stop")
-    return None
+        if decline is None or (approved_at and entry.at < approved_at and decline.category not in PAYERS_WORD):
+            continue
+        about = _about(stop_rules, decline, network)
+        for rule in about:
+            free_at = entry.at + rule.window if rule.days else None
+            if (entry is last or not rule.last_only) and (free_at is None or at < free_at):
+                yield _refused(rule, free_at)
+        if _is_hard(decline) and (not about or _is_hard_without_advice(decline, network)):
+            yield Refused(rule=f"hard stop: {decline.category.value} on {entry.at:%Y-%m-%d}", rule_id="hard_stop")
+
+
+def _about(rules: list[NetworkRule], decline: Decline, network: Network) -> list[NetworkRule]:
+    code, advice = scheme_code(decline, network), decline.advice_code
+    codes = plain_code(code) if code else None, plain_code(advice) if advice else None
+    return [
+        rule
+        for rule in rules
+        if codes[0] in rule.network_codes or codes[1] in rule.advice_codes or decline.category in rule.categories
+    ]
+
+
+def _is_hard(decline: Decline) -> bool:
+    return decline.retryable is Retryable.NO and decline.category not in NOT_THE_CREDENTIAL
+
+
+def _is_hard_without_advice(decline: Decline, network: Network) -> bool:
+    """A stolen card stays stolen when the days that the network's advice names are over. A gateway that only repeats
+    that it must not be tried again says no more than the advice."""
+    rest = classify(decline.gateway, decline.code, decline.network_code, network=network)
+    return _is_hard(rest) and rest.category is not Category.RETRY_BLOCKED
 
 
 def _unsettled(counted: list[LedgerEntry], at: datetime) -> Refused | None:
@@ -176,6 +221,12 @@ def _left(
     return Refused(rule=says, rule_id=rule_id, free_at=oldest_that_must_age + window)
 
 
+def _left_by(rule: NetworkRule, matching: list[LedgerEntry], at: datetime) -> Refused | int:
+    if not rule.final:
+        return _left(matching, at, rule.count, rule.window, rule.says, rule.id)
+    return rule.count - len(matching) if len(matching) < rule.count else _refused(rule, None)
+
+
 def _counted_by(rule: NetworkRule, counted: list[LedgerEntry], proposed: ProposedAttempt) -> list[LedgerEntry]:
     """The entries that count for this attempt; where a success starts the count anew, those after the last one."""
     matching = [
@@ -190,22 +241,3 @@ def _counted_by(rule: NetworkRule, counted: list[LedgerEntry], proposed: Propose
         return matching
     successes = [entry.at for entry in matching if entry.outcome is Outcome.SUCCEEDED]
     return [entry for entry in matching if entry.at > max(successes)] if successes else matching
-
-
-def _stopped(rule: NetworkRule, counted: list[LedgerEntry], at: datetime) -> Iterator[Refused]:
-    last = _last(counted)
-    looked_at = ([last] if last else []) if rule.last_only else counted
-    for entry in looked_at:
-        if entry.decline and _is_about(rule, entry.decline):
-            if not rule.days:
-                yield _refused(rule, None)
-            elif at < entry.at + rule.window:
-                yield _refused(rule, entry.at + rule.window)
-
-
-def _is_about(rule: NetworkRule, decline: Decline) -> bool:
-    return (
-        (decline.network_code or "").strip().upper() in rule.network_codes
-        or (decline.advice_code or "").strip() in rule.advice_codes
-        or decline.category in rule.categories
-    )

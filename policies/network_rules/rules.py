@@ -2,15 +2,16 @@
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from policies.declines import Category
+from policies.declines import Category, plain_code
 from policies.instruments import Initiator, Network
 from policies.package_data import settings
 
 Scope = Literal["amount", "acceptor", "initiator", "claim"]
+Code = Annotated[str, AfterValidator(plain_code)]
 
 
 class NetworkRule(BaseModel):
@@ -36,8 +37,8 @@ class NetworkRule(BaseModel):
     consecutive: bool = False
     final: bool = False
     last_only: bool = False
-    network_codes: frozenset[str] = frozenset()
-    advice_codes: frozenset[str] = frozenset()
+    network_codes: frozenset[Code] = frozenset()
+    advice_codes: frozenset[Code] = frozenset()
     categories: frozenset[Category] = frozenset()
 
     @property
@@ -46,8 +47,8 @@ class NetworkRule(BaseModel):
 
     @model_validator(mode="after")
     def _says_enough(self) -> Self:
-        if self.kind == "limit" and not (self.count and self.window):
-            raise ValueError(f"{self.id}: a limit needs count and days or hours")
+        if self.kind == "limit" and not (self.count and bool(self.window) is not self.final):
+            raise ValueError(f"{self.id}: a limit needs count, and either days, hours or final")
         if self.kind in ("stop", "only") and not (self.network_codes or self.advice_codes or self.categories):
             raise ValueError(f"{self.id}: say which codes or categories it is about")
         if self.until <= self.starts:

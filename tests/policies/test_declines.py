@@ -18,6 +18,8 @@ from policies.declines import (
     all_rows,
     classify,
     nearest,
+    plain_code,
+    scheme_code,
 )
 from policies.instruments import Initiator, Network, PaymentType
 from policies.package_data import table
@@ -135,6 +137,47 @@ def test_advice_says_when_a_retry_is_of_use_at_the_earliest(advice: str, wait: i
     assert decline.category is Category.INSUFFICIENT_FUNDS
     assert decline.earliest_retry == timedelta(hours=wait)
     assert f"mastercard_mac {advice}" in decline.decided_by
+
+
+@pytest.mark.parametrize(
+    ("network", "advice", "decided_by"),
+    [
+        (Network.MASTERCARD, "03", "mastercard_mac 03"),
+        (Network.MASTERCARD, "3", "mastercard_mac 03"),
+        (Network.MASTERCARD, "1", "mastercard_mac 01"),
+        (Network.VISA, "3", "visa_category 3"),
+        (Network.VISA, "01", "visa_category 1"),
+        (Network.VISA, "21", "stripe generic_decline"),
+        (Network.MASTERCARD, "do_not_try_again", "stripe_advice do_not_try_again"),
+        (Network.VISA, "do_not_try_again", "stripe_advice do_not_try_again"),
+        (Network.OTHER, "3", "visa_category 3"),
+        (Network.OTHER, "03", "mastercard_mac 03"),
+        (Network.AMEX, "03", "mastercard_mac 03"),
+    ],
+)
+def test_advice_is_read_in_the_table_of_its_network(network: Network, advice: str, decided_by: str) -> None:
+    assert classify("stripe", "generic_decline", None, advice, network=network).decided_by == decided_by
+
+
+def test_no_two_codes_of_a_table_differ_by_leading_zeros_alone() -> None:
+    assert len({(row.table, plain_code(row.code)) for row in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "code", "network_code", "network", "said"),
+    [
+        ("stripe", "insufficient_funds", "R01", Network.ACH, "R01"),
+        ("nacha", "R08", None, Network.ACH, "R08"),
+        ("nacha", "R08", None, Network.SEPA, None),
+        ("iso8583", "51", None, Network.VISA, "51"),
+        ("stripe", "insufficient_funds", None, Network.ACH, None),
+        ("nacha", None, None, Network.ACH, None),
+    ],
+)
+def test_a_schemes_own_code_is_known_however_the_refusal_came(
+    gateway: str, code: str | None, network_code: str | None, network: Network, said: str | None
+) -> None:
+    assert scheme_code(classify(gateway, code, network_code, network=network), network) == said
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from policies.declines import Category, classify
+from policies.declines import Category, Retryable, classify
 from policies.facts import Outcome
 from policies.instruments import Initiator, Network
 from policies.money import Money
@@ -158,6 +158,17 @@ def test_mastercard_counts_a_day(region: str | None, count: int, rule: str) -> N
     assert free_at == at(24)
 
 
+@pytest.mark.parametrize("region", [None, "BR", "US"])
+def test_mastercard_counted_twenty_a_day_before_february_2023(region: str | None) -> None:
+    mastercard = proposed(network=Network.MASTERCARD, region=region, **CUSTOMER)
+    noon = datetime(2023, 1, 30, 12, tzinfo=UTC)
+    twenty = tuple(entry(noon - timedelta(minutes=n), **CUSTOMER) for n in range(20))
+    assert may_attempt(twenty[1:], mastercard, noon) == Allowed(budget=1)
+    rule_id, free_at = refusal(may_attempt(twenty, mastercard, noon))
+    assert rule_id == "mastercard-20-in-24-hours"
+    assert free_at == noon - timedelta(minutes=19) + timedelta(days=1)
+
+
 @pytest.mark.parametrize(
     ("region", "now"), [("US", datetime(2023, 11, 1, tzinfo=UTC)), ("CA", datetime(2024, 4, 1, tzinfo=UTC))]
 )
@@ -173,11 +184,81 @@ def test_mastercard_counts_thirty_five_per_amount_and_acceptor(region: str, now:
 
 @pytest.mark.parametrize("advice", ["03", "21"])
 def test_mastercards_advice_not_to_try_again_stops_the_card(advice: str) -> None:
-    stopped = declined_with(day(0), "generic_decline", advice_code=advice)
+    mastercard = proposed(network=Network.MASTERCARD)
+    stopped = declined_with(day(0), "generic_decline", advice_code=advice, network=Network.MASTERCARD)
     soft = stopped.model_copy(update={"decline": classify("x", "y").model_copy(update={"advice_code": advice})})
-    assert isinstance(may_attempt((stopped,), proposed(network=Network.MASTERCARD), day(400)), Refused)
-    assert refusal(may_attempt((soft,), proposed(network=Network.MASTERCARD), day(1))) == ("mastercard-stop", day(30))
-    assert isinstance(may_attempt((soft,), proposed(network=Network.MASTERCARD), day(30)), Allowed)
+    for ledger in ((stopped,), (soft,)):
+        assert refusal(may_attempt(ledger, mastercard, day(1))) == ("mastercard-stop", day(30))
+        assert may_attempt(ledger, mastercard, day(30)) == Allowed(budget=10)
+
+
+def test_mastercards_advice_is_read_with_and_without_its_zero() -> None:
+    stopped = declined_with(day(0), "generic_decline", advice_code="3", network=Network.MASTERCARD)
+    assert refusal(may_attempt((stopped,), proposed(network=Network.MASTERCARD), day(1))) == (
+        "mastercard-stop",
+        day(30),
+    )
+
+
+@pytest.mark.parametrize("advice", ["03", "21"])
+def test_a_stolen_card_stays_stolen_after_the_thirty_days_of_the_advice(advice: str) -> None:
+    stolen = declined_with(day(0), "stolen_card", advice_code=advice, network=Network.MASTERCARD)
+    assert refusal(may_attempt((stolen,), proposed(network=Network.MASTERCARD), day(1)))[1] is None
+    assert refusal(may_attempt((stolen,), proposed(network=Network.MASTERCARD), day(31))) == ("hard_stop", None)
+
+
+def test_a_gateway_that_says_do_not_try_again_says_no_more_than_the_advice() -> None:
+    blocked = declined_with(day(0), "do_not_try_again", advice_code="03", network=Network.MASTERCARD)
+    assert refusal(may_attempt((blocked,), proposed(network=Network.MASTERCARD), day(1))) == (
+        "mastercard-stop",
+        day(30),
+    )
+
+
+@pytest.mark.parametrize("code", ["04", "4", "07", "12", "14", "15", "41", "43", "46", "R0", "R1", "R3"])
+def test_visas_first_category_is_named_by_its_rule_and_is_for_good(code: str) -> None:
+    stopped = declined_with(day(0), "generic_decline", network_code=code, network=Network.VISA)
+    assert may_attempt((stopped,), proposed(network=Network.VISA), day(300)) == Refused(
+        rule="Visa category 1: the issuer will never approve", rule_id="visa-stop"
+    )
+
+
+def test_visas_first_category_is_known_by_its_advice_too() -> None:
+    stopped = declined_with(day(0), "generic_decline", advice_code="1", network=Network.VISA)
+    assert refusal(may_attempt((stopped,), proposed(network=Network.VISA), day(300))) == ("visa-stop", None)
+
+
+def test_what_is_for_good_goes_before_an_attempt_that_is_not_settled() -> None:
+    ledger = (entry(day(0), category=Category.LOST_OR_STOLEN), entry(day(1), outcome=Outcome.PENDING))
+    assert refusal(may_attempt(ledger, proposed(), day(1))) == ("hard_stop", None)
+    advised = declined_with(day(0), "generic_decline", advice_code="03", network=Network.MASTERCARD)
+    pending = (advised, entry(day(1), outcome=Outcome.PENDING))
+    assert refusal(may_attempt(pending, proposed(network=Network.MASTERCARD), day(1)))[0] == "unsettled"
+
+
+PAYERS_WORD = {Category.MANDATE_CANCELLED, Category.PAYMENT_DISPUTED, Category.ACCOUNT_HOLDER_DECEASED}
+
+
+@pytest.mark.parametrize("category", sorted(HARD_STOPS - PAYERS_WORD))
+@pytest.mark.parametrize("initiator", Initiator)
+def test_a_later_success_shows_that_the_credential_works_after_all(category: Category, initiator: Initiator) -> None:
+    stopped, approved = entry(day(1), category=category), {"outcome": Outcome.SUCCEEDED, "initiator": initiator}
+    assert isinstance(may_attempt((stopped, entry(day(2), **approved)), proposed(), day(3)), Allowed)
+    assert isinstance(may_attempt((stopped, entry(day(0), **approved)), proposed(), day(3)), Refused)
+    assert isinstance(may_attempt((stopped, entry(day(1), **approved)), proposed(), day(3)), Refused)
+
+
+@pytest.mark.parametrize("category", sorted(PAYERS_WORD))
+def test_no_success_takes_back_what_the_payer_said(category: Category) -> None:
+    ledger = (entry(day(1), category=category), entry(day(2), outcome=Outcome.SUCCEEDED))
+    assert refusal(may_attempt(ledger, proposed(), day(3))) == ("hard_stop", None)
+
+
+@pytest.mark.parametrize(("code", "stopped"), [("14", False), ("R0", True), ("R1", True), ("R3", True)])
+def test_a_success_lifts_visas_stop_unless_the_payer_ordered_it(code: str, stopped: bool) -> None:
+    refused = declined_with(day(0), "generic_decline", network_code=code, network=Network.VISA)
+    ledger = (refused, entry(day(1), outcome=Outcome.SUCCEEDED, **CUSTOMER))
+    assert isinstance(may_attempt(ledger, proposed(network=Network.VISA), day(2)), Refused) is stopped
 
 
 @pytest.mark.parametrize(
@@ -235,6 +316,40 @@ def test_nacha_lets_an_entry_be_presented_twice_again(code: str) -> None:
     assert isinstance(may_attempt(thrice, another, day(20)), Allowed)
 
 
+@pytest.mark.parametrize(
+    ("network", "code", "count"),
+    [(Network.ACH, "R01", 3), (Network.SEPA, "AM04", 3), (Network.BACS, "ARUDD-0", 3), (Network.BECS_AU, "6", 4)],
+)
+@pytest.mark.parametrize("days", [10, 29, 61, 180, 300])
+def test_a_debit_that_was_presented_as_often_as_allowed_is_never_presented_again(
+    network: Network, code: str, count: int, days: int
+) -> None:
+    tries = tuple(returned(day(n), code, network=network) for n in range(count))
+    assert refusal(may_attempt(tries, proposed(network=network, claim="c1"), day(days)))[1] is None
+    assert isinstance(may_attempt(tries, proposed(network=network, claim="c2"), day(40)), Allowed)
+
+
+@pytest.mark.parametrize(
+    ("network", "own", "bad"),
+    [
+        (Network.ACH, "nacha", "R08"),
+        (Network.SEPA, "sepa", "AC06"),
+        (Network.BACS, "bacs", "ARUDD-6"),
+    ],
+)
+def test_a_scheme_that_speaks_for_itself_names_its_code_as_the_gateways(network: Network, own: str, bad: str) -> None:
+    debit = proposed(network=network, claim="c1")
+    told = classify(own, bad, network=network).model_copy(update={"retryable": Retryable.AFTER_CUSTOMER_ACTION})
+    rule_id, free_at = refusal(may_attempt((entry(day(0), decline=told, claim="c1"),), debit, day(5)))
+    assert ("-only-" in rule_id, free_at) == (True, None)
+
+
+@pytest.mark.parametrize(("gateway", "code"), [("nacha", None), ("stripe", "insufficient_funds"), ("nacha", "r01")])
+def test_a_refusal_without_a_code_of_the_scheme_is_not_judged_by_it(gateway: str, code: str | None) -> None:
+    told = classify(gateway, code, network=Network.ACH)
+    assert isinstance(may_attempt((entry(day(0), decline=told, claim="c1"),), proposed(**ACH), day(5)), Allowed)
+
+
 def test_nacha_forbids_other_codes_and_after_180_days() -> None:
     assert refusal(may_attempt((returned(day(0), "R08"),), proposed(**ACH), day(5))) == ("nacha-only-r01-r09", None)
     assert isinstance(may_attempt((returned(day(0), "R01"),), proposed(**ACH), day(180)), Allowed)
@@ -246,7 +361,7 @@ def test_nacha_forbids_other_codes_and_after_180_days() -> None:
     [
         (Network.BACS, "ARUDD-0", "ARUDD-6", 30),
         (Network.SEPA, "AM04", "MD07", None),
-        (Network.BECS_AU, "6", None, None),
+        (Network.BECS_AU, "6", None, 28),
     ],
 )
 def test_direct_debits_have_rules_of_their_own(
@@ -259,7 +374,8 @@ def test_direct_debits_have_rules_of_their_own(
         refused = may_attempt((returned(day(0), bad, network=network),), debit, day(5))
         assert refusal(refused)[1] is None
     if last_day:
-        assert refusal(may_attempt(once, debit, day(last_day + 1)))[0] == "bacs-30-days"
+        assert isinstance(may_attempt(once, debit, day(last_day)), Allowed)
+        assert refusal(may_attempt(once, debit, day(last_day + 1)))[0].endswith(("bacs-30-days", "becs-4-weeks"))
     tries = tuple(returned(day(n), good, network=network) for n in range(4))
     assert refusal(may_attempt(tries, debit, day(10)))[1] is None
 
@@ -297,7 +413,12 @@ def test_a_wait_that_outlasts_the_last_day_is_a_refusal_for_good() -> None:
 
 def test_a_row_that_says_too_little_is_refused() -> None:
     row: dict[str, Any] = {"id": "x", "networks": ["visa"], "from": date(2020, 1, 1), "says": "s", "source": "s"}
-    for wrong in ({"kind": "limit"}, {"kind": "stop"}, {"kind": "never", "until": date(2019, 1, 1)}):
+    final = {"kind": "limit", "count": 3, "final": True}
+    assert NetworkRule.model_validate({**row, **final}).count == 3
+    for wrong in (
+        *({"kind": "limit"}, {"kind": "limit", "count": 3}, {**final, "days": 30}, {**final, "count": 0}),
+        *({"kind": "stop"}, {"kind": "never", "until": date(2019, 1, 1)}),
+    ):
         with pytest.raises(ValidationError, match="x: "):
             NetworkRule.model_validate({**row, **wrong})
 
