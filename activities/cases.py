@@ -23,8 +23,9 @@ from activities.freshness import invoice_now
 from activities.store.cases import Task
 from activities.store.store import Store
 from policies.choose import Subject, choose_policy
+from policies.declines import classify
 from policies.document import PolicyDocument, PolicySnapshot
-from policies.facts import CaseFacts, InvoiceNow, Outcome
+from policies.facts import CaseFacts, InvoiceNow, Outcome, SeenAttempt
 from policies.keys import CaseRef, task_key
 from policies.record import with_invoice
 from policies.risk import Risk, assess
@@ -46,7 +47,7 @@ class Casework(CaseActivities):
         invoice = await invoice_now(self._adapters, case, request.now)
         await self._fill_directory(case, invoice.customer_id, request.now)
         customer = await self._store.customers.get(case.source, case.account, invoice.customer_id)
-        for seen in invoice.attempts:
+        for seen in invoice.attempts or _first_failure(case, invoice, request.now):
             await self._store.attempts.record_seen(case, seen)
         history = await self._store.history.before(case, invoice.customer_id, customer.since, request.now)
         risk = assess(history)
@@ -104,13 +105,29 @@ class Casework(CaseActivities):
             return Outcome.UNKNOWN
 
 
+def _first_failure(case: CaseRef, invoice: InvoiceNow, now: datetime) -> tuple[SeenAttempt, ...]:
+    """A source that lists no attempts has made one all the same: the networks count it as the first presentment (P4).
+    Why it failed may not be known yet."""
+    if invoice.failed_at is None:
+        return ()
+    return (
+        SeenAttempt(
+            key=f"first failure of {case.invoice_id}",
+            credential_id=invoice.credential_id,
+            amount=invoice.due,
+            at=min(invoice.failed_at, now),
+            decline=invoice.last_decline or classify(invoice.gateway, None),
+        ),
+    )
+
+
 def _subject(customer: Customer, invoice: InvoiceNow, risk: Risk, now: datetime) -> Subject:
     return Subject(
         segment=customer.segment,
         amount=invoice.due,
         plan_interval=invoice.plan_interval,
         country=customer.country or invoice.instrument.country,
-        tenure=now - customer.since if customer.since else None,
+        tenure=now - customer.since if customer.since and customer.since <= now else None,
         payment_type=invoice.instrument.payment_type,
         tags=customer.tags,
         risk=risk.level,
