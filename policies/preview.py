@@ -86,6 +86,22 @@ def made_up_case(
     return CaseFacts(case=case, opened_at=now, failed_at=now, invoice=invoice, risk=risk or Risk())
 
 
+def made_up_ledger(facts: CaseFacts) -> tuple[LedgerEntry, ...]:
+    """The failure that the case begins with: to the networks it is the first presentment."""
+    return (
+        LedgerEntry(
+            key="first failure",
+            actor="gateway",
+            at=facts.failed_at,
+            amount=facts.due,
+            outcome=Outcome.DECLINED,
+            decline=facts.decline,
+            acceptor=facts.case.acceptor,
+            claim=facts.case.case_id,
+        ),
+    )
+
+
 def _what(step: AnyStep) -> str:
     match step:
         case Charge():

@@ -6,7 +6,7 @@ from policies.declines import Category
 from policies.document import PolicyDocument
 from policies.facts import AccessLevel, CaseFacts, Outcome
 from policies.instruments import Instrument, Network, PaymentType
-from policies.preview import Foreseen, forecast, made_up_case
+from policies.preview import Foreseen, forecast, made_up_case, made_up_ledger
 from policies.risk import Risk, RiskLevel
 from policies.surroundings import Surroundings
 from tests.policies.simulator import Scenario, walk
@@ -162,3 +162,23 @@ def test_suspicion_and_a_hard_rule_are_foreseen_without_a_charge() -> None:
     indian = ahead(made_up_case(funds, DUE, START, Instrument(payment_type=PaymentType.CARD, country="IN")))
     assert charges(suspicious) == charges(indian) == []
     assert [f.what for f in suspicious if f.kind == "escalate"] == ["to ops"]
+
+
+def debit(network: Network, category: Category = Category.INSUFFICIENT_FUNDS) -> CaseFacts:
+    account = Instrument(payment_type=PaymentType.BANK_DEBIT, network=network, country="US")
+    return made_up_case(declined_as(category), DUE, START, account)
+
+
+def test_the_failure_itself_is_the_first_entry_of_a_made_up_ledger() -> None:
+    facts = debit(Network.ACH)
+    [first] = made_up_ledger(facts)
+    assert (first.at, first.amount, first.outcome, first.decline) == (START, DUE, Outcome.DECLINED, facts.decline)
+    assert (first.claim, first.acceptor) == (facts.case.case_id, facts.case.acceptor)
+
+
+@pytest.mark.parametrize("network", [Network.ACH, Network.SEPA, Network.BACS])
+@pytest.mark.parametrize("policy", SHIPPED, ids=lambda policy: policy.name)
+def test_no_debit_is_foreseen_a_third_time_again(policy: PolicyDocument, network: Network) -> None:
+    facts = debit(network)
+    foreseen = ahead(facts, Surroundings(ledger=made_up_ledger(facts)), policy)
+    assert len(charges(foreseen)) == 2

@@ -109,6 +109,11 @@ def test_a_lost_card_is_never_charged_again_and_a_suspicious_customer_neither() 
     assert "nothing is retried by itself" in suspicious[1].because or "nothing is retried" in suspicious[0].because
 
 
+def test_a_preview_counts_the_failure_it_begins_with_as_the_first_presentment() -> None:
+    debit = previewed("--network", "ach", "--policy", "premium", "--country", "US").timeline
+    assert [each.what for each in debit if each.kind == "charge"] == ["29.00 EUR (ladder-1)", "29.00 EUR (ladder-2)"]
+
+
 def test_chronic_customers_get_the_firmer_line() -> None:
     usual, firmer = previewed().timeline, previewed("--risk", "chronic").timeline
     assert firmer[-1].at < usual[-1].at

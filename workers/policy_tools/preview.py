@@ -17,7 +17,7 @@ from policies.events import ActionRequired, PaymentFailed
 from policies.facts import CaseFacts
 from policies.instruments import BANK_DEBIT_NETWORKS, Instrument, Network, PaymentType
 from policies.money import EXPONENTS, Money
-from policies.preview import Foreseen, forecast, made_up_case
+from policies.preview import Foreseen, forecast, made_up_case, made_up_ledger
 from policies.risk import Risk, RiskLevel
 from policies.surroundings import CustomerView, Surroundings
 from workers.mistakes import Mistake
@@ -54,7 +54,7 @@ def preview(documents: tuple[PolicyDocument, ...], wanted: Wanted, at: datetime,
     facts, customer = _case(wanted, at), _customer(wanted)
     document = documents[0] if named else choose_policy(documents, _subject(wanted, facts))
     why = "named on the command line" if named else _why(document, documents)
-    timeline = forecast(document, facts, Surroundings(customer=customer), at)
+    timeline = forecast(document, facts, Surroundings(customer=customer, ledger=made_up_ledger(facts)), at)
     return Preview(policy=document.edition, why=why, zone=customer.zone, at=at, timeline=timeline)
 
 
