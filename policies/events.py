@@ -27,12 +27,14 @@ class SourceEvent(Record):
 
 
 class _UnpaidClaim(SourceEvent):
-    """`amount`: what is still owed, as far as the source says. `retries_at`: when the source will try again itself."""
+    """`amount`: what is still owed, as far as the source says. `retries_at`: when the source will try again itself;
+    `retries_itself`: it will, and does not say when."""
 
     amount: Money | None = None
     subscription_id: Identifier | None = None
     credential_id: Identifier | None = None
     retries_at: UtcTime | None = None
+    retries_itself: bool = False
 
 
 class PaymentFailed(_UnpaidClaim):
@@ -47,10 +49,11 @@ class ActionRequired(_UnpaidClaim):
 
 
 class PaymentSucceeded(SourceEvent):
-    """`remaining`: what is still owed after a part payment; left out, the claim is settled."""
+    """`paid`: None where the source tells no sums (GoCardless); then all that was owed was paid. `remaining`: what is
+    still owed after a part payment; left out, the claim is settled."""
 
     kind: Literal["payment_succeeded"] = "payment_succeeded"
-    paid: Money
+    paid: Money | None = None
     remaining: Money | None = None
     out_of_band: bool = False
 

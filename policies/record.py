@@ -130,10 +130,12 @@ def _with_less_due(facts: CaseFacts, due: Money, happened_at: datetime, now: dat
 
 
 def _payment_of(event: PaymentSucceeded, due: Money, now: datetime) -> Payment:
-    """Money that never passed through the source shows there as paid with a sum of zero: then all of it was paid."""
-    nothing_shown = event.paid.amount_minor == 0
+    """Money that never passed through the source shows there as paid with a sum of zero: then all of it was paid. So it
+    was where the source tells no sums at all."""
+    paid = event.paid or due
+    nothing_shown = paid.amount_minor == 0
     how: Literal["out_of_band", "source"] = "out_of_band" if event.out_of_band or nothing_shown else "source"
-    return Payment(at=now, happened_at=event.happened_at, paid=due if nothing_shown else event.paid, how=how)
+    return Payment(at=now, happened_at=event.happened_at, paid=due if nothing_shown else paid, how=how)
 
 
 def with_dispute(facts: CaseFacts, dispute_id: str | None, now: datetime) -> CaseFacts:

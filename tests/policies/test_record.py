@@ -212,6 +212,12 @@ def test_a_payment_that_shows_no_sum_paid_all_that_was_owed() -> None:
     assert (facts.payments[0].paid, facts.payments[0].how) == (DUE, "out_of_band")
 
 
+def test_a_source_that_tells_no_sums_was_paid_all_that_was_owed() -> None:
+    event = PaymentSucceeded(event_id="e1", happened_at=day(2), invoice_id="PM1")
+    facts = record.with_event(case(), event, day(2))
+    assert (facts.payments[0].paid, facts.payments[0].how) == (DUE, "source")
+
+
 def test_resume_looks_an_unclear_attempt_up_once_more() -> None:
     unclear = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN, look_ups=7)
     facts = case(attempts=(unclear,))
