@@ -26,6 +26,7 @@ def make_app(parts: ApiParts) -> web.Application:
             web.post("/tasks/{key:.+}/done", cases.finish_task),
             web.get("/health/live", health.live),
             web.get("/health/ready", health.ready),
+            web.get("/health/sources", health.sources),
         ]
     )
     app.on_startup.append(_start_waker)

@@ -1,4 +1,4 @@
-"""Who is calling. Everything but webhooks (signed) and health needs a bearer token; the token says who acts."""
+"""Who is calling. All but webhooks (signed) and whether we live needs a bearer token; the token says who acts."""
 
 import hmac
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from aiohttp import web
 from api.errors import Handler, refuse
 from api.parts import ACTOR, PARTS
 
-OPEN_PREFIXES = ("/webhooks/", "/health/")
+OPEN_PREFIXES = ("/webhooks/", "/health/live", "/health/ready")
 
 
 @web.middleware

@@ -95,6 +95,10 @@ class Settings(BaseSettings):
             unknown_minor=self.unknown_stake_minor,
         )
 
+    def places_that_send(self) -> list[tuple[str, str]]:
+        """(source, account) of everybody whose webhooks we can check."""
+        return [(source, account) for source, _, account in (place.partition("/") for place in self.webhook_secrets)]
+
     def secrets_by_account(self) -> dict[str, list[str]]:
         return {place: [s.get_secret_value() for s in secrets] for place, secrets in self.webhook_secrets.items()}
 

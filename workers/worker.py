@@ -1,5 +1,6 @@
 """`recoup worker`: runs workflows and activities, and a relay beside them. Any number of workers may run."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -21,6 +22,7 @@ from workers.heartbeats import Heartbeats
 from workers.relay import make_relay
 from workers.settings import Settings
 from workers.shutdown import stop_on_signals
+from workers.source_watch import SourceWatch
 from workers.telemetry import telemetry
 from workers.temporal import connect_when_up, prepare_namespace
 from workers.wiring import Wiring, read_policies, wired
@@ -57,9 +59,12 @@ async def run_worker(settings: Settings) -> None:
                 wiring.intake,
                 settings.secrets_by_account(),
             )
+            watch = SourceWatch(wiring.store, wiring.adapters, wiring.intake, settings.places_that_send())
+            watching = asyncio.create_task(watch.run(), name="source watch")
             async with make_worker(client, activities_of(wiring, policies, settings), settings):
                 log.info("worker is up: %s policies, task queue %s", len(policies), settings.task_queue)
                 await relay.run(stop)
+            watching.cancel()
 
 
 def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings) -> list[Activity]:

@@ -56,10 +56,12 @@ class _Payment(Record):
 class _Event(Record):
     event_id: str
     body: str
+    position: int
 
 
 class _Events(Record):
     events: tuple[_Event, ...]
+    has_more: bool
 
 
 class SandboxOwner:
@@ -89,9 +91,13 @@ class SandboxOwner:
         return self._told_since(since)
 
     async def _told_since(self, since: datetime) -> AsyncIterator[Item]:
-        answer = await self._client.get(f"/source/events?since={in_path(since.isoformat())}")
-        for told in _read(answer, _Events).events:
-            yield Item(event_key=told.event_id, body=told.body.encode())
+        after, page = 0, None
+        while page is None or page.has_more:
+            answer = await self._client.get(f"/source/events?since={in_path(since.isoformat())}&after={after}")
+            page = _read(answer, _Events)
+            for told in page.events:
+                yield Item(event_key=told.event_id, body=told.body.encode())
+                after = told.position
 
     def _invoice_now(self, invoice: _Invoice, now: datetime) -> InvoiceNow:
         return InvoiceNow(

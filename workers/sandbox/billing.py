@@ -7,9 +7,11 @@ from aiohttp import web
 
 from policies.money import Money
 from workers.sandbox.database import DatabasePool, Record
-from workers.sandbox.http import Refused, html, id_in_path
+from workers.sandbox.http import Refused, html, id_in_path, number_in_query, time_in_query
 from workers.sandbox.invoices import Invoice, read_invoice
 from workers.sandbox.pages import page
+
+PAGE = 100
 
 
 class Billing:
@@ -21,6 +23,7 @@ class Billing:
             web.get("/source/invoices/{invoice_id}", self.invoice_now),
             web.get("/source/payments/{payment_id}", self.invoice_of_payment),
             web.get("/source/customers/{customer_id}", self.customer),
+            web.get("/source/events", self.events_since),
             web.get("/billing/{invoice_id}", self.show),
         ]
 
@@ -55,6 +58,15 @@ class Billing:
             raise Refused(404, "no_such_customer", f"there is no customer {customer_id}")
         person = {"name": "Sandbox Customer", "segment": segment, "email": f"{customer_id}@customers.example"}
         return web.json_response(person)
+
+    async def events_since(self, request: web.Request) -> web.Response:
+        """Oldest first; those that were told at `since` or later, a page at a time."""
+        since, after = time_in_query(request, "since"), number_in_query(request, "after")
+        rows = await self._pool.fetch(
+            "select * from events where told_at >= $1 and position > $2 order by position limit $3", since, after, PAGE
+        )
+        told = [{"event_id": r["event_id"], "body": r["body"], "position": r["position"]} for r in rows]
+        return web.json_response({"events": told, "has_more": len(rows) == PAGE})
 
     async def show(self, request: web.Request) -> web.Response:
         async with self._pool.acquire() as database:

@@ -88,14 +88,28 @@ def id_in_path(request: web.Request, name: str) -> str:
 
 def now_of(request: web.Request) -> datetime:
     text = request.headers.get(NOW_HEADER)
-    if text is None:
-        return datetime.now(UTC)
+    return datetime.now(UTC) if text is None else _time(NOW_HEADER, text)
+
+
+def time_in_query(request: web.Request, name: str) -> datetime:
+    return _time(name, request.query.get(name, ""))
+
+
+def number_in_query(request: web.Request, name: str) -> int:
+    """0 when it is left out."""
+    text = request.query.get(name, "0")
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise Refused(400, "bad_input", f"{name}: is no whole number")
+    return int(text)
+
+
+def _time(name: str, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(400, "bad_input", f"{NOW_HEADER}: is no ISO 8601 time") from None
+        raise Refused(400, "bad_input", f"{name}: is no ISO 8601 time") from None
     if moment.tzinfo is None:
-        raise Refused(400, "bad_input", f"{NOW_HEADER}: needs a zone, such as +00:00")
+        raise Refused(400, "bad_input", f"{name}: needs a zone, such as +00:00")
     return moment.astimezone(UTC)
 
 

@@ -75,6 +75,15 @@ create table if not exists outbox (
     unique (case_id, number)
 );
 
+-- What was told, whether or not it arrived: the list that a receiver may ask for.
+create table if not exists events (
+    position  bigint generated always as identity primary key,
+    event_id  text not null unique,
+    body      text not null,
+    told_at   timestamptz not null
+);
+create index if not exists events_by_time on events (told_at);
+
 create table if not exists access_changes (
     key            text primary key,
     customer_id    text not null references customers,

@@ -149,6 +149,11 @@ class World:
         return web.json_response({"credential_id": card_id})
 
     async def _deliver(self, event: events.Event, wanted: bool) -> bool | None:
+        await self._pool.execute(
+            "insert into events (event_id, body, told_at) values ($1, $2, now()) on conflict do nothing",
+            event["id"],
+            events.body_of_event(event).decode(),
+        )
         if not wanted or self._webhook is None or self._session is None:
             return None
         return await deliver(self._session, self._webhook, event)
