@@ -160,17 +160,47 @@ def event_key(value: object) -> str:
 
 
 def items_of(text: str, values: list[object]) -> Iterator[Item]:
-    """Elements as they were written, so that their hash does not depend on how we would write JSON."""
+    """Elements of a delivery that is a list."""
     if not values:
         raise Wrong("body", "the list holds no event")
     keys = [event_key(value) for value in values]
+    for key, body in zip(keys, elements_of(text, place_of(text, ()), len(values)), strict=True):
+        yield Item(event_key=key, body=body)
+
+
+def elements_of(text: str, start: int, count: int) -> Iterator[bytes]:
+    """The elements of the list that starts there, as they were written, so that their hash does not depend on how we
+    would write JSON."""
     decoder = json.JSONDecoder()
-    start = text.index("[") + 1
-    for key in keys:
-        start = _after_space(text, start)
-        _, end = decoder.raw_decode(text, start)
-        yield Item(event_key=key, body=text[start:end].encode())
-        start = _after_space(text, end) + 1
+    position = start + 1
+    for _ in range(count):
+        position = _after_space(text, position)
+        _, end = decoder.raw_decode(text, position)
+        yield text[position:end].encode()
+        position = _after_space(text, end) + 1
+
+
+def place_of(text: str, names: Iterable[str]) -> int:
+    """Where the value that the names lead to, from object to object, starts in the text. It must be there."""
+    decoder = json.JSONDecoder()
+    position = _after_space(text, 0)
+    for name in names:
+        place = _after_space(text, position + 1)
+        while text[place] != "}":
+            key, place = decoder.raw_decode(text, place)
+            place = _after_space(text, _after_space(text, place) + 1)
+            if key == name:
+                position = place  # of a name that stands twice the last counts, as for the parser
+            _, place = decoder.raw_decode(text, place)
+            place = _after_space(text, place)
+            if text[place] == ",":
+                place = _after_space(text, place + 1)
+    return position
+
+
+def value_of(text: str, name: str) -> bytes:
+    """A member of the object, as it was written. It must be there."""
+    return next(elements_of(text, place_of(text, (name,)) - 1, 1))
 
 
 def _after_space(text: str, position: int) -> int:
@@ -197,6 +227,10 @@ class Node:
         value = self.fields.get(name)
         return Node(f"{self.path}.{name}".lstrip("."), value) if isinstance(value, dict) else None
 
+    def part(self, name: str) -> "Node":
+        """Like `node`, but an empty object instead of None, so that reading on finds nothing."""
+        return self.node(name) or Node(f"{self.path}.{name}".lstrip("."), {})
+
     def text(self, name: str) -> str:
         value = self.fields.get(name)
         if not isinstance(value, str) or not value:
@@ -219,6 +253,13 @@ class Node:
         if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value) or looks_like_card_number(value):
             raise self.wrong(name, "an id")
         return value
+
+    def id_or_none(self, name: str) -> str | None:
+        """For ids that only add to an event: one that could not stand in a history counts as absent."""
+        try:
+            return self.optional_id(name)
+        except Wrong:
+            return None
 
     def optional_minor(self, name: str) -> int | None:
         value = self.fields.get(name)
@@ -270,6 +311,13 @@ class Node:
         """Unix seconds; None when absent or out of range."""
         try:
             return self.moment(name)
+        except Wrong:
+            return None
+
+    def optional_moment_of_text(self, name: str) -> datetime | None:
+        """None when it is absent or unreadable; for what only adds to an event."""
+        try:
+            return self.moment_of_text(name)
         except Wrong:
             return None
 

@@ -3,12 +3,13 @@
 Events: `{"id", "type", "created": unix seconds, "data": {"object": {...}}}`; amounts are integers in Stripe's smallest
 unit (`money_from_stripe`). Sources: docs.stripe.com/webhooks, /api/events, /declines and the changelog of 2025-03-31
 (basil): invoices lost `charge`, `payment_intent`, `paid`, `paid_out_of_band`; payments lost `invoice`.
-To understand one more type: a function from `_Event`, a row in HANDLERS, a row in the table of the test.
+To understand one more type: a function from `StripeEvent`, a row in HANDLERS, a row in the table of the test. Parts
+that its objects share: `stripe_reading.py`; customers and their ways to pay: `stripe_customers.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Rejected, Verified
 from activities.sources.reading import (
@@ -31,25 +32,34 @@ from activities.sources.signatures import (
     unix_seconds,
     usable_secrets,
 )
-from policies.declines import Category, Decline, classify
+from activities.sources.stripe_customers import CUSTOMER_HANDLERS, news_of_invoice
+from activities.sources.stripe_reading import (
+    StripeEvent,
+    credential_of_invoice,
+    credential_of_payment,
+    decline_of_charge,
+    decline_of_error,
+    decline_of_invoice,
+    money_of,
+    optional_money,
+    subscription_of,
+)
+from policies.declines import Decline
 from policies.events import (
     ActionRequired,
     DisputeClosed,
     DisputeOpened,
+    FraudWarning,
     Ignored,
     InvoiceVoided,
     PaymentFailed,
     PaymentSucceeded,
     SubscriptionCancelled,
 )
-from policies.money import EXPONENTS, Money
 
 SIGNATURE_HEADER = "Stripe-Signature"
 TOLERANCE = timedelta(seconds=300)
 """As in Stripe's own libraries, which look at the past only."""
-
-STRIPE_EXPONENTS = {"ISK": 2, "UGX": 2, "MGA": 0}
-"""Where Stripe's smallest unit is not ISO 4217's: docs.stripe.com/currencies, "special cases" and "zero-decimal"."""
 
 
 class StripeSpeaker(ReadingSpeaker):
@@ -95,25 +105,16 @@ class StripeSpeaker(ReadingSpeaker):
         handler = HANDLERS.get(kind)
         if handler is None:
             return unknown_type(kind)
-        data = envelope.node("data")
-        about = data.node("object") if data else None
+        data = envelope.part("data")
+        about = data.node("object")
         if about is None:
             raise Wrong("data.object", "data.object is missing, expected the object that the event is about")
-        return handler(_Event(event_id, envelope.moment("created"), about))
+        return handler(StripeEvent(event_id, envelope.moment("created"), about, data.part("previous_attributes")))
 
-
-def money_from_stripe(amount: int, currency: str) -> Money:
-    """Stripe's amount as ISO minor units; raises ValueError for an unknown currency or a fraction ISO does not know."""
-    code = currency.upper()
-    if code not in EXPONENTS:
-        raise ValueError(f"{shown(currency)} is no ISO 4217 currency code")
-    shift = EXPONENTS[code] - STRIPE_EXPONENTS.get(code, EXPONENTS[code])
-    if shift >= 0:
-        return Money(amount_minor=amount * 10**shift, currency=code)
-    whole, rest = divmod(amount, 10**-shift)
-    if rest:
-        raise ValueError(f"{amount} is no multiple of {10**-shift}, as Stripe promises for {code}")
-    return Money(amount_minor=whole, currency=code)
+    def complaint_about(self, secret: str) -> str | None:
+        if secret.strip().startswith("whsec_"):
+            return None
+        return "it does not start with whsec_; write the endpoint's signing secret, not an API key"
 
 
 # The signature header
@@ -139,41 +140,37 @@ def _signature_parts(header: str) -> tuple[str, int, tuple[str, ...]] | Rejected
 # From event to fact
 
 
-@dataclass(frozen=True)
-class _Event:
-    event_id: str
-    happened_at: datetime
-    about: Node
-
-
-def _invoice_failed(event: _Event) -> Addressed | Ignored:
+def _invoice_failed(event: StripeEvent) -> Addressed | Ignored:
     if why := _not_dunning(event.about):
         return why
     return Addressed(
-        event=PaymentFailed(
-            event_id=event.event_id,
-            happened_at=event.happened_at,
-            invoice_id=event.about.id("id"),
-            customer_id=event.about.optional_id("customer"),
-            decline=_decline_of_invoice(event.about),
-        )
+        event=PaymentFailed(**_unpaid_invoice(event), decline=decline_of_invoice(event.about)),
+        customer=news_of_invoice(event.about),
     )
 
 
-def _invoice_needs_action(event: _Event) -> Addressed | Ignored:
+def _invoice_needs_action(event: StripeEvent) -> Addressed | Ignored:
     if why := _not_dunning(event.about):
         return why
-    return Addressed(
-        event=ActionRequired(
-            event_id=event.event_id,
-            happened_at=event.happened_at,
-            invoice_id=event.about.id("id"),
-            customer_id=event.about.optional_id("customer"),
-        )
-    )
+    return Addressed(event=ActionRequired(**_unpaid_invoice(event)), customer=news_of_invoice(event.about))
 
 
-def _invoice_paid(event: _Event) -> Addressed:
+def _unpaid_invoice(event: StripeEvent) -> dict[str, Any]:
+    """What both opening events say. `next_payment_attempt` is null once Stripe has given up."""
+    invoice = event.about
+    return {
+        "event_id": event.event_id,
+        "happened_at": event.happened_at,
+        "invoice_id": invoice.id("id"),
+        "customer_id": invoice.optional_id("customer"),
+        "subscription_id": subscription_of(invoice),
+        "credential_id": credential_of_invoice(invoice),
+        "amount": optional_money(invoice, "amount_remaining", "amount_due"),
+        "retries_at": invoice.optional_moment("next_payment_attempt"),
+    }
+
+
+def _invoice_paid(event: StripeEvent) -> Addressed:
     """`paid` is all that was paid on the invoice, not this payment alone. From 2025-03-31 on Stripe counts money that
     came in another way into `amount_paid` and no longer says so in the event."""
     out_of_band = event.about.fields.get("paid_out_of_band") is True
@@ -185,26 +182,39 @@ def _invoice_paid(event: _Event) -> Addressed:
             event_id=event.event_id,
             happened_at=event.happened_at,
             invoice_id=event.about.id("id"),
-            paid=_money(event.about, amount),
+            customer_id=event.about.optional_id("customer"),
+            paid=money_of(event.about, amount),
             out_of_band=out_of_band,
-        )
+        ),
+        customer=news_of_invoice(event.about),
     )
 
 
-def _invoice_given_up(event: _Event) -> Addressed:
+def _invoice_given_up(event: StripeEvent) -> Addressed:
     return Addressed(
-        event=InvoiceVoided(event_id=event.event_id, happened_at=event.happened_at, invoice_id=event.about.id("id"))
+        event=InvoiceVoided(
+            event_id=event.event_id,
+            happened_at=event.happened_at,
+            invoice_id=event.about.id("id"),
+            customer_id=event.about.optional_id("customer"),
+        ),
+        customer=news_of_invoice(event.about),
     )
 
 
-def _subscription_deleted(event: _Event) -> Addressed:
+def _subscription_deleted(event: StripeEvent) -> Addressed:
     return Addressed(
-        event=SubscriptionCancelled(event_id=event.event_id, happened_at=event.happened_at, invoice_id=UNRESOLVED),
+        event=SubscriptionCancelled(
+            event_id=event.event_id,
+            happened_at=event.happened_at,
+            invoice_id=UNRESOLVED,
+            customer_id=event.about.optional_id("customer"),
+        ),
         lookup=Lookup(subscription_id=event.about.id("id")),
     )
 
 
-def _dispute_created(event: _Event) -> Addressed | Ignored:
+def _dispute_created(event: StripeEvent) -> Addressed | Ignored:
     status = event.about.text("status")
     if status.startswith("warning_"):
         return not_dunning(f"the dispute is only an inquiry ({shown(status)}): no money was taken back")
@@ -219,7 +229,7 @@ def _dispute_created(event: _Event) -> Addressed | Ignored:
     )
 
 
-def _dispute_closed(event: _Event) -> Addressed:
+def _dispute_closed(event: StripeEvent) -> Addressed:
     return Addressed(
         event=DisputeClosed(
             event_id=event.event_id,
@@ -232,16 +242,37 @@ def _dispute_closed(event: _Event) -> Addressed:
     )
 
 
-def _intent_failed(event: _Event) -> Addressed:
+def _dispute_money_moved(event: StripeEvent) -> Ignored:
+    return not_dunning("money of a dispute was moved; that it was opened or closed comes as an event of its own")
+
+
+def _fraud_warned(event: StripeEvent) -> Addressed:
+    return Addressed(
+        event=FraudWarning(
+            event_id=event.event_id,
+            happened_at=event.happened_at,
+            invoice_id=UNRESOLVED,
+            signal=event.about.code("fraud_type") or "early_fraud_warning",
+        ),
+        lookup=Lookup(payment_id=_payment_of(event.about, "charge")),
+    )
+
+
+def _intent_failed(event: StripeEvent) -> Addressed:
     error = event.about.node("last_payment_error")
-    return _payment_failed(event, event.about.id("id"), _decline_of_error(error) if error else None)
+    return _payment_failed(event, event.about.id("id"), decline_of_error(error) if error else None)
 
 
-def _charge_failed(event: _Event) -> Addressed:
-    return _payment_failed(event, _payment_of(event.about, "id"), _decline_of_charge(event.about))
+def _intent_needs_action(event: StripeEvent) -> Ignored:
+    """Sent of every payment, also while a customer stands at the checkout, and silent on which of the two it is."""
+    return not_dunning("an invoice that waits for its customer comes as invoice.payment_action_required")
 
 
-def _payment_failed(event: _Event, payment_id: str, decline: Decline | None) -> Addressed:
+def _charge_failed(event: StripeEvent) -> Addressed:
+    return _payment_failed(event, _payment_of(event.about, "id"), decline_of_charge(event.about))
+
+
+def _payment_failed(event: StripeEvent, payment_id: str, decline: Decline | None) -> Addressed:
     """Payments name their invoice up to 2025-03-31 only; later the relay asks whose payment it is."""
     invoice_id = event.about.optional_id("invoice")
     return Addressed(
@@ -250,13 +281,15 @@ def _payment_failed(event: _Event, payment_id: str, decline: Decline | None) -> 
             happened_at=event.happened_at,
             invoice_id=invoice_id or UNRESOLVED,
             customer_id=event.about.optional_id("customer"),
+            credential_id=credential_of_payment(event.about),
+            amount=optional_money(event.about, "amount"),
             decline=decline,
         ),
         lookup=None if invoice_id else Lookup(payment_id=payment_id),
     )
 
 
-HANDLERS: dict[str, Callable[[_Event], Addressed | Ignored]] = {
+HANDLERS: dict[str, Callable[[StripeEvent], Addressed | Ignored]] = {
     "invoice.payment_failed": _invoice_failed,
     "invoice.payment_action_required": _invoice_needs_action,
     "invoice.paid": _invoice_paid,
@@ -266,8 +299,13 @@ HANDLERS: dict[str, Callable[[_Event], Addressed | Ignored]] = {
     "customer.subscription.deleted": _subscription_deleted,
     "charge.dispute.created": _dispute_created,
     "charge.dispute.closed": _dispute_closed,
+    "charge.dispute.funds_reinstated": _dispute_money_moved,
+    "charge.dispute.funds_withdrawn": _dispute_money_moved,
+    "radar.early_fraud_warning.created": _fraud_warned,
     "payment_intent.payment_failed": _intent_failed,
+    "payment_intent.requires_action": _intent_needs_action,
     "charge.failed": _charge_failed,
+    **CUSTOMER_HANDLERS,
 }
 
 
@@ -288,55 +326,3 @@ def _not_dunning(invoice: Node) -> Ignored | None:
 
 def _payment_of(node: Node, otherwise: str) -> str:
     return node.optional_id("payment_intent") or node.id(otherwise)
-
-
-def _money(invoice: Node, amount: int) -> Money:
-    try:
-        return money_from_stripe(amount, invoice.text("currency"))
-    except ValueError as error:
-        raise Wrong(f"{invoice.path}.currency", str(error)) from None
-
-
-def _decline_of_invoice(invoice: Node) -> Decline | None:
-    """Webhooks carry ids instead of expanded payments, so mostly None: the decline comes with the payment's own event
-    or is read at the source."""
-    intent = invoice.node("payment_intent")
-    if intent and (error := intent.node("last_payment_error")):
-        return _decline_of_error(error)
-    if charge := invoice.node("charge"):
-        return _decline_of_charge(charge)
-    if error := invoice.node("last_finalization_error"):
-        return _decline_of_error(error)
-    return None
-
-
-def _decline_of_error(error: Node) -> Decline | None:
-    return _decline(
-        error.code("decline_code"),
-        error.code("code"),
-        error.code("network_decline_code"),
-        error.code("advice_code"),
-    )
-
-
-def _decline_of_charge(charge: Node) -> Decline | None:
-    """A charge spells it `failure_code` ("card_declined") and `outcome.reason` ("insufficient_funds")."""
-    outcome = charge.node("outcome") or Node(f"{charge.path}.outcome", {})
-    return _decline(
-        outcome.code("reason"),
-        charge.code("failure_code"),
-        outcome.code("network_decline_code"),
-        outcome.code("advice_code"),
-    )
-
-
-def _decline(exact: str | None, broad: str | None, network: str | None, advice: str | None) -> Decline | None:
-    """The exact code, unless we have no row for it and do for the broad one: `authentication_not_handled` under
-    `authentication_required` must not be retried as an unknown refusal."""
-    if not exact and not broad:
-        return None
-    decline = classify("stripe", exact or broad, network, advice)
-    if exact and broad and decline.category is Category.UNKNOWN:
-        second = classify("stripe", broad, network, advice)
-        return second if second.category is not Category.UNKNOWN else decline
-    return decline
