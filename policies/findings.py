@@ -1,5 +1,6 @@
 """One thing that is wrong with a document that a person wrote: where it stands in it, what is wrong and what to do."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
@@ -22,3 +23,11 @@ class PlacedFinding(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.filename}:{self.line}:{self.column}: {self.where + ': ' if self.where else ''}{self.says}"
+
+
+class DocumentError(ValueError):
+    """What a person wrote cannot be used; the text says where and why, a line for each finding."""
+
+    def __init__(self, findings: Sequence[PlacedFinding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in findings))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from policies.document import PolicyDocument
 from policies.door import findings
-from policies.findings import Finding, Path, PlacedFinding
+from policies.findings import DocumentError, Finding, Path, PlacedFinding
 from policies.policy_schema import json_schema
 from policies.reachable import is_reachable
 from policies.spelling import findings_of
@@ -20,12 +20,8 @@ from policies.yaml_text import NotYaml, YamlText, read_yaml
 __all__ = ["PolicyError", "json_schema", "load_policies", "load_policy"]
 
 
-class PolicyError(ValueError):
-    """The documents cannot be used; the text says where and why, a line for each finding."""
-
-    def __init__(self, findings: Sequence[PlacedFinding]) -> None:
-        self.findings = tuple(findings)
-        super().__init__("\n".join(str(finding) for finding in findings))
+class PolicyError(DocumentError):
+    """The policies cannot be used."""
 
 
 class _Sheet(NamedTuple):
@@ -71,7 +67,7 @@ def _load(text: str, filename: str) -> _Sheet:
     try:
         document = PolicyDocument.model_validate(sheet.raw, extra="forbid")
     except ValidationError as error:
-        found = findings_of(error.errors())
+        found = findings_of(error.errors(), json_schema())
     else:
         found = list(findings(document))
     if found:

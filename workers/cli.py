@@ -131,12 +131,12 @@ def _settings() -> Any:
 def _run(what: Any) -> Any:
     """Known mistakes end in one sentence and exit code 2, Ctrl-C in 130."""
     from activities.store.database import MigrationChanged
-    from policies.load import PolicyError
+    from policies.findings import DocumentError
     from workers.mistakes import Mistake
 
     try:
         return asyncio.run(_and_leave(what))
-    except (PolicyError, MigrationChanged, Mistake, OSError) as error:
+    except (DocumentError, MigrationChanged, Mistake, OSError) as error:
         # OSError: a file that is not there, a port in use, a server that cannot be reached; the text names it.
         typer.echo(f"recoup: {str(error) or type(error).__name__}", err=True)
         raise typer.Exit(2) from None

@@ -37,7 +37,7 @@ def findings_of(
     profile: Profile, event: AnyEvent, received_at: datetime, is_conflict: bool = False
 ) -> tuple[Finding, ...]:
     return tuple(
-        Finding(rule=rule.name or rule.check, action=rule.action, shadow=rule.shadow, field=field, detail=detail)
+        Finding(rule=rule.called, action=rule.action, shadow=rule.shadow, field=field, detail=detail)
         for rule in profile.rules
         for field, detail in _complaints(rule, event, received_at, is_conflict)
     )
@@ -47,6 +47,14 @@ def strictest(findings: tuple[Finding, ...]) -> Finding | None:
     """The one that decides what happens to the event; None when no rule that counts has spoken."""
     counting = [finding for finding in findings if not finding.shadow]
     return max(counting, key=lambda finding: STRICTNESS.index(finding.action), default=None)
+
+
+def limited(findings: tuple[Finding, ...], strongest: Action) -> tuple[Finding, ...]:
+    """Where nobody can be told no any more, what would refuse does what is next to it."""
+    return tuple(
+        finding.model_copy(update={"action": min(finding.action, strongest, key=STRICTNESS.index)})
+        for finding in findings
+    )
 
 
 def _complaints(rule: Rule, event: AnyEvent, received_at: datetime, is_conflict: bool) -> Iterator[tuple[str, str]]:

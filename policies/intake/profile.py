@@ -31,7 +31,12 @@ class _Rule(Part):
 
     action: Action
     shadow: bool = False
+    check: str
     name: Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")] | None = None
+
+    @property
+    def called(self) -> str:
+        return self.name or self.check
 
 
 class Ahead(_Rule):
@@ -89,14 +94,18 @@ Rule = Annotated[
 ]
 
 
+Accounts = Annotated[str, Field(pattern="^[A-Za-z0-9_.:*-]+/[A-Za-z0-9_.:*-]+$")]
+"""Such as "stripe/eu" or "stripe/*"."""
+
+
 class Profile(Part):
     """`accounts`: "source/account", where `*` stands for anything. The first profile that fits an account holds."""
 
-    accounts: Annotated[tuple[Annotated[str, Field(pattern="^[^/]+/[^/]+$")], ...], Field(min_length=1)]
+    accounts: Annotated[tuple[Accounts, ...], Field(min_length=1)]
     rules: tuple[Rule, ...] = ()
 
     def is_for(self, source: str, account: str) -> bool:
-        return any(fnmatchcase(f"{source}/{account}", pattern) for pattern in self.accounts)
+        return any(fnmatchcase(f"{source}/{account}", accounts) for accounts in self.accounts)
 
 
 class Profiles(Part):
