@@ -25,6 +25,7 @@ from activities.store.store import Store
 from policies.choose import Subject, choose_policy
 from policies.declines import classify
 from policies.document import PolicyDocument, PolicySnapshot
+from policies.events import OpeningEvent
 from policies.facts import CaseFacts, InvoiceNow, Outcome, SeenAttempt
 from policies.keys import CaseRef, task_key
 from policies.record import with_invoice
@@ -45,7 +46,7 @@ class Casework(CaseActivities):
         """Reads invoice, customer and last decline; the attempts others made go into the ledger."""
         case = request.case
         invoice = await invoice_now(self._adapters, case, request.now)
-        await self._fill_directory(case, invoice.customer_id, request.now)
+        asked = await self._fill_directory(case, invoice.customer_id, request.now)
         customer = await self._store.customers.get(case.source, case.account, invoice.customer_id)
         for seen in invoice.attempts or _first_failure(case, invoice, request.now):
             await self._store.attempts.record_seen(case, seen)
@@ -55,10 +56,10 @@ class Casework(CaseActivities):
         facts = CaseFacts(
             case=case,
             opened_at=request.now,
-            # A source's clock that runs ahead must not push the timeline into the future.
-            failed_at=min(invoice.failed_at or request.now, request.now),
+            failed_at=await self._failed_at(case, invoice, request.now),
             invoice=invoice,
             risk=risk,
+            fetched=(*_fetched(request.told, invoice), *(["customer"] if asked else [])),
         )
         facts = with_invoice(facts, invoice, request.now)
         opened = Opened(facts=facts, policy=PolicySnapshot.of(document), segment=customer.segment)
@@ -70,13 +71,23 @@ class Casework(CaseActivities):
         """Only reads, so repeating is safe."""
         return await invoice_now(self._adapters, request.case, request.now)
 
-    async def _fill_directory(self, case: CaseRef, customer_id: str, now: datetime) -> None:
-        """The source is asked only about strangers."""
+    async def _failed_at(self, case: CaseRef, invoice: InvoiceNow, now: datetime) -> datetime:
+        """A source's clock that runs ahead must not push the timeline into the future; what failed, was paid and was
+        taken back has failed anew."""
+        failed_at = invoice.failed_at or now
+        before = await self._store.cases.latest(case.case_id) if case.reopen else None
+        if before and before.settled_at:
+            failed_at = max(failed_at, before.settled_at)
+        return min(failed_at, now)
+
+    async def _fill_directory(self, case: CaseRef, customer_id: str, now: datetime) -> bool:
+        """The source is asked only about strangers; whether it knew them."""
         if await self._store.customers.knows(case.source, case.account, customer_id):
-            return
+            return False
         described = await self._adapters.owner_of(case.source, case.account).customer(customer_id)
         if described:
             await self._store.customers.hear(case.source, case.account, customer_id, described, now)
+        return described is not None
 
     @activity.defn
     async def close_case(self, request: CloseRequest) -> None:
@@ -119,6 +130,18 @@ def _first_failure(case: CaseRef, invoice: InvoiceNow, now: datetime) -> tuple[S
             decline=invoice.last_decline or classify(invoice.gateway, None),
         ),
     )
+
+
+def _fetched(told: OpeningEvent | None, invoice: InvoiceNow) -> list[str]:
+    """What the event did not say and the source knew."""
+    known = {
+        "amount": invoice.due,
+        "customer_id": invoice.customer_id,
+        "credential_id": invoice.credential_id,
+        "subscription_id": invoice.subscription_id,
+        "decline": invoice.last_decline,
+    }
+    return [name for name, value in known.items() if value is not None and getattr(told, name, None) is None]
 
 
 def _subject(customer: Customer, invoice: InvoiceNow, risk: Risk, now: datetime) -> Subject:

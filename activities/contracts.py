@@ -13,7 +13,7 @@ from temporalio import activity
 from policies.base import Record, UtcTime
 from policies.declines import Decline
 from policies.document import PolicyDocument, PolicySnapshot
-from policies.events import CloseOutcome
+from policies.events import CloseOutcome, OpeningEvent
 from policies.facts import AccessLevel, CaseFacts, InvoiceNow, MessageStatus, Outcome
 from policies.instruments import Initiator, Instrument
 from policies.keys import CaseRef
@@ -23,8 +23,11 @@ from policies.story import Line, Shown
 
 
 class OpenRequest(Record):
+    """`told`: the event that opens the case; what it does not say is fetched."""
+
     case: CaseRef
     now: UtcTime
+    told: OpeningEvent | None = None
 
 
 class Opened(Record):

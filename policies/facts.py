@@ -236,7 +236,8 @@ class CloseAsked(Record):
 
 
 class CaseFacts(Record):
-    """All that a decision may rest on, besides policy, surroundings and the time.
+    """All that a decision may rest on, besides policy, surroundings and the time. `fetched`: what the event that opened
+    the case did not say and was read elsewhere.
 
     Derived answers are plain properties: `model_copy` would carry a cached one over to facts where it no longer holds.
     """
@@ -246,6 +247,7 @@ class CaseFacts(Record):
     failed_at: UtcTime
     invoice: InvoiceNow
     risk: Risk = Risk()
+    fetched: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     refusals: tuple[Refusal, ...] = ()

@@ -113,7 +113,8 @@ def summary_of(step: AnyStep) -> str:
 
 def tell(facts: CaseFacts) -> list[Line]:
     """Every fact of the case in the order of the case's own time."""
-    opened = Line(at=facts.opened_at, what=f"case opened: {facts.due} is owed, {_category(facts)}")
+    fetched = f"not in the event, read at its source: {', '.join(facts.fetched)}" if facts.fetched else ""
+    opened = Line(at=facts.opened_at, what=f"case opened: {facts.due} is owed, {_category(facts)}", because=fetched)
     lines = [opened, *_attempts(facts), *_from_the_source(facts), *_words_and_access(facts), *_from_people(facts)]
     return sorted(lines, key=lambda line: line.at)
 

@@ -25,11 +25,14 @@ with workflow.unsafe.imports_passed_through():
     )
     from policies import record
     from policies.events import (
+        ActionRequired,
         CaseAction,
         CaseEvent,
         CloseCase,
         CloseOutcome,
         InvoiceVoided,
+        OpeningEvent,
+        PaymentFailed,
         PaymentSucceeded,
         Resume,
         SubscriptionCancelled,
@@ -138,7 +141,7 @@ class DunningWorkflow(CaseSteps):
             try:
                 opened = await workflow.execute_activity_method(
                     CaseActivities.open_case,
-                    OpenRequest(case=self._case, now=workflow.now()),
+                    OpenRequest(case=self._case, now=workflow.now(), told=self._opening_news()),
                     start_to_close_timeout=timing.ONE_CALL,
                     heartbeat_timeout=timing.HEARTBEAT,
                     schedule_to_close_timeout=timing.WAITED_OUT,
@@ -155,6 +158,9 @@ class DunningWorkflow(CaseSteps):
             self._facts = recorded(self._facts, news)
         self._early.clear()
         return None
+
+    def _opening_news(self) -> OpeningEvent | None:
+        return next((news for news in self._early if isinstance(news, PaymentFailed | ActionRequired)), None)
 
     async def _wait_for_help(self, trouble: str) -> DunningResult | None:
         """Until somebody resumes (None), or news says how a case ends that was never read."""

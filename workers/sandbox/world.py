@@ -277,6 +277,15 @@ async def _lose_dispute(database: Database, invoice: Invoice, now: datetime) -> 
     return events.dispute_closed(lost, now, won=False)
 
 
+async def _take_back(database: Database, invoice: Invoice, now: datetime) -> events.Event:
+    """The customer's bank takes a payment back, as it may for weeks with direct debits."""
+    if invoice.status is not InvoiceStatus.PAID:
+        raise Refused(409, "not_paid", f"the invoice is {invoice.status.value}, so nothing can be taken back")
+    await database.execute("update invoices set paid_minor = 0 where invoice_id = $1", invoice.invoice_id)
+    unpaid = invoice.model_copy(update={"paid_minor": 0})
+    return events.invoice_payment_failed(await _become(database, unpaid, now, status=InvoiceStatus.OPEN), now)
+
+
 CHANGES: dict[str, Change] = {
     "pay": _pay,
     "confirm": _confirm,
@@ -285,6 +294,7 @@ CHANGES: dict[str, Change] = {
     "dispute": _dispute,
     "win-dispute": _win_dispute,
     "lose-dispute": _lose_dispute,
+    "take-back": _take_back,
 }
 
 
