@@ -108,7 +108,9 @@ def preview_case(
     named: Policy = None,
     segment: str = "self_serve",
     gateway: str = "stripe",
-    code: str = "insufficient_funds",
+    code: Annotated[
+        str, typer.Option(help="In the gateway's own words; unknown: one that is in no table.")
+    ] = "insufficient_funds",
     amount: str = "29.00",
     currency: str = "EUR",
     country: Annotated[str | None, typer.Option(help="ISO code of the customer's country, such as DE.")] = None,
@@ -125,32 +127,33 @@ def preview_case(
     from policies.instruments import Network
     from policies.risk import RiskLevel
     from workers.cli import _run, _settings
-    from workers.cli_rules import one_of
     from workers.policy_tools import picture
     from workers.policy_tools.named import named_policy
-    from workers.policy_tools.preview import Preview, Wanted, as_text, at_or_now, known_zone, preview, wanted_of_event
+    from workers.policy_tools.preview import Preview, Wanted, as_text, preview, wanted_of_event
+    from workers.typed_words import at_or_now, known_code, known_country, known_currency, known_zone, one_of
     from workers.wiring import read_policies
 
     async def foreseen() -> Preview:
         wanted = Wanted(
             segment=segment,
             gateway=one_of("gateway", gateway),
-            code=code,
+            code=known_code(one_of("gateway", gateway), code),
             amount=amount,
-            currency=currency.upper(),
-            country=country.upper() if country else None,
+            currency=known_currency(currency),
+            country=known_country(country) if country else None,
             network=Network(one_of("network", network or "other")),
-            plan_interval=plan_interval,
+            plan_interval=one_of("plan interval", plan_interval),
             risk=RiskLevel(one_of("risk", risk)),
             tags=tuple(tag or ()),
-            zone=known_zone(zone),
+            zone=known_zone(zone) if zone else None,
         )
         wanted = wanted_of_event(event, wanted) if event else wanted
         configured = _settings().policies
         documents = (named_policy(named, configured),) if named else read_policies(configured)
-        return preview(documents, wanted, at_or_now(at), named=named is not None)
+        seen = preview(documents, wanted, at_or_now(at), named=named is not None)
+        if svg:
+            picture.draw_into(svg, seen)
+        return seen
 
     shown = _run(foreseen())
-    if svg:
-        svg.write_text(picture.draw(shown), encoding="utf-8")
     typer.echo(shown.model_dump_json(indent=2) if as_json else as_text(shown))

@@ -13,30 +13,6 @@ NetworkName = Annotated[str, typer.Option("--network", help="visa, mastercard, a
 InitiatorName = Annotated[str, typer.Option("--initiator", help="merchant or customer.")]
 
 
-def one_of(what: str, value: str) -> str:
-    """The value, when it is one of those that are known. Raises Mistake that names the nearest ones."""
-    import difflib
-
-    from policies.declines import GATEWAY_TABLES, Category
-    from policies.instruments import Initiator, Network, PaymentType
-    from policies.risk import RiskLevel
-    from workers.mistakes import Mistake
-
-    known: dict[str, list[str]] = {
-        "gateway": sorted(GATEWAY_TABLES),
-        "network": [str(each) for each in Network],
-        "initiator": [str(each) for each in Initiator],
-        "payment type": [str(each) for each in PaymentType],
-        "category": [str(each) for each in Category],
-        "risk": [str(each) for each in RiskLevel],
-    }
-    plain = value.strip().lower().replace("-", "_")
-    if plain in known[what]:
-        return plain
-    near = difflib.get_close_matches(plain, known[what], n=3, cutoff=0.5) or known[what]
-    raise Mistake(f"{value!r} is no {what} that is known; there is {', '.join(near)}")
-
-
 @declines.command()
 def classify(
     code: Annotated[str, typer.Option(help="In the gateway's own words.")],
@@ -51,10 +27,11 @@ def classify(
     """Say what a refusal means, and which row of which table decided."""
     import json
 
-    from policies.declines import Category, Decline, nearest
+    from policies.declines import Decline, in_tables
     from policies.declines import classify as classified
     from policies.instruments import Initiator, Network, PaymentType
     from workers.cli import _run
+    from workers.typed_words import not_in_tables, one_of
 
     async def found() -> Decline:
         return classified(
@@ -78,9 +55,8 @@ def classify(
             f"{decline.earliest_retry} after the attempt" if decline.earliest_retry else "any time"
         )
         typer.echo("\n".join(f"{key:<16} {value}" for key, value in answer.items()))
-    near = nearest(decline.gateway, code) if decline.category is Category.UNKNOWN else ()
-    if near:
-        typer.echo(f"recoup: {code!r} is in no table of {decline.gateway}; near it are {', '.join(near)}", err=True)
+    if not in_tables(decline.gateway, code):
+        typer.echo(f"recoup: {not_in_tables(decline.gateway, code)}", err=True)
 
 
 @declines.command("list")
@@ -92,8 +68,11 @@ def list_codes(
     """List the codes of the tables with what each leads to."""
     import json
 
+    from pydantic_core import to_jsonable_python
+
     from policies.declines import GATEWAY_TABLES, Row, all_rows
     from workers.cli import _run
+    from workers.typed_words import one_of
 
     async def wanted() -> list[Row]:
         tables = GATEWAY_TABLES[one_of("gateway", gateway)] if gateway else None
@@ -102,8 +81,7 @@ def list_codes(
 
     rows = _run(wanted())
     if as_json:
-        listed = [{**row._asdict(), "earliest_retry": str(row.earliest_retry or "") or None} for row in rows]
-        typer.echo(json.dumps(listed, indent=2))
+        typer.echo(json.dumps(to_jsonable_python([row._asdict() for row in rows]), indent=2))
         return
     for row in rows:
         mark = " (unverified)" if row.unverified else ""
@@ -129,20 +107,21 @@ def check(
     from policies.network_rules import Allowed, ProposedAttempt, Refused, may_attempt
     from workers.cli import _run
     from workers.credential_history import read_history
-    from workers.policy_tools.preview import at_or_now, known_currency
+    from workers.typed_words import known_country, known_currency, moment, one_of
 
     async def asked() -> Allowed | Refused:
-        ledger = read_history(credential_history)
+        its_network = Network(one_of("network", network_name))
+        ledger = read_history(credential_history, its_network)
         proposed = ProposedAttempt(
             credential_id="asked",
             amount=Money(amount_minor=amount_minor, currency=known_currency(currency)),
-            network=Network(one_of("network", network_name)),
-            region=region.upper() if region else None,
+            network=its_network,
+            region=known_country(region) if region else None,
             acceptor=acceptor,
             claim=claim,
             initiator=Initiator(one_of("initiator", initiator)),
         )
-        return may_attempt(ledger, proposed, at_or_now(at))
+        return may_attempt(ledger, proposed, moment(at))
 
     verdict = _run(asked())
     if as_json:

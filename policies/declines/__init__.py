@@ -9,7 +9,7 @@ from policies.declines.categories import (
     Retryable,
     Treatment,
 )
-from policies.declines.classify import GATEWAY_TABLES, classify, nearest, scheme_code
+from policies.declines.classify import GATEWAY_TABLES, classify, in_tables, nearest, scheme_code
 from policies.declines.codes import EDITION, TABLES, Row, all_rows, plain_code
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Treatment",
     "all_rows",
     "classify",
+    "in_tables",
     "nearest",
     "plain_code",
     "scheme_code",

@@ -140,6 +140,10 @@ def scheme_code(decline: Decline, network: Network) -> str | None:
     return decline.code if speaks_for_itself else None
 
 
+def in_tables(gateway: str, code: str) -> bool:
+    return _first(GATEWAY_TABLES.get(gateway, ()), code) is not None
+
+
 def nearest(gateway: str, code: str, count: int = 3) -> tuple[str, ...]:
     """Codes of that gateway that are spelled alike, for the sentence that says what was wrong."""
     tables = GATEWAY_TABLES.get(gateway, ())

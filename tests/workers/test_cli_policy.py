@@ -114,6 +114,18 @@ def test_a_preview_counts_the_failure_it_begins_with_as_the_first_presentment() 
     assert [each.what for each in debit if each.kind == "charge"] == ["29.00 EUR (ladder-1)", "29.00 EUR (ladder-2)"]
 
 
+@pytest.mark.parametrize("when", ["2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z"])
+@pytest.mark.parametrize("name", ["b2b_invoice", "low_value"])
+def test_a_preview_reaches_as_far_as_it_says(name: str, when: str) -> None:
+    answer = policy("preview", "--at", when, "--policy", name, "--country", "CN")
+    assert answer.exit_code == 0, answer.output
+
+
+def test_a_code_that_nobody_knows_has_a_preview_too() -> None:
+    charges = [each for each in previewed("--code", "unknown").timeline if each.kind == "charge"]
+    assert len(charges) == 2
+
+
 def test_chronic_customers_get_the_firmer_line() -> None:
     usual, firmer = previewed().timeline, previewed("--risk", "chronic").timeline
     assert firmer[-1].at < usual[-1].at
@@ -149,6 +161,7 @@ def test_a_webhook_says_what_failed(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("not json", "cannot be read as JSON"),
+        ("[" * 100_000, "cannot be read as JSON: it is nested too deeply"),
         ("[]", "holds no JSON object"),
         (
             '{"id": "evt_1", "type": "customer.created", "created": 1, "data": {"object": {}}}',
@@ -171,6 +184,19 @@ def test_a_file_that_tells_of_no_failed_payment_is_refused(tmp_path: Path, text:
         (("--amount", "0"), "'0' is no sum of EUR"),
         (("--amount", "1.234"), "'1.234' is no sum of EUR"),
         (("--amount", "NaN"), "'NaN' is no sum of EUR"),
+        (("--amount", "1e400"), "'1e400' is no sum of EUR"),
+        (("--amount", "1e999999"), "'1e999999' is no sum of EUR"),
+        (("--country", "Germany"), "'Germany' is no country; near it are DE (Germany)"),
+        (("--country", "UK"), "'UK' is no country; near it are GB (Britain (UK))"),
+        (("--country", "Xyzzy"), "'Xyzzy' is no country; write its two letters of ISO 3166, such as DE"),
+        (("--plan-interval", "fortnight"), "'fortnight' is no plan interval that is known; there is"),
+        (("--code", "insuficient_funds"), "is in no table of stripe; near it are insufficient_funds; unknown stands"),
+        (("--code", "zzzzzz"), "'zzzzzz' is in no table of stripe; `recoup declines list --gateway stripe` lists"),
+        (("--at", "9999-12-31T00:00:00Z"), "is out of reach; write a time from 2000 to 2099"),
+        (("--at", "0001-01-01T00:00:00Z"), "is out of reach; write a time from 2000 to 2099"),
+        (("--at", "2026-01-01"), "write it as 2026-01-01T00:00:00Z or"),
+        (("--svg", "/nowhere/at/all.svg"), "/nowhere/at/all.svg cannot be written: No such file or directory; name a"),
+        (("--svg", "/"), "/ cannot be written: Is a directory; name a file"),
         (("--currency", "EURO"), "near it are EUR"),
         (("--zone", "Europe/Berlim"), "near it are Europe/Berlin"),
         (("--risk", "cronic"), "chronic"),

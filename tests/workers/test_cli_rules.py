@@ -51,6 +51,19 @@ def test_a_code_in_no_table_is_unknown_and_the_nearest_are_named() -> None:
     assert answer.exit_code == 0
     assert json.loads(answer.stdout)["category"] == "unknown"
     assert answer.stderr == "recoup: 'insuficient_funds' is in no table of stripe; near it are insufficient_funds\n"
+    answer = recoup("declines", "classify", "--gateway", "nacha", "--code", "ZZZZZZ")
+    assert answer.stderr.endswith("in no table of nacha; `recoup declines list --gateway nacha` lists its codes\n")
+
+
+def test_a_code_that_means_unknown_is_no_slip_of_the_pen() -> None:
+    answer = recoup("declines", "classify", "--gateway", "gocardless", "--code", "other", "--json")
+    assert (json.loads(answer.stdout)["category"], answer.stderr) == ("unknown", "")
+
+
+def test_advice_is_read_as_its_network_means_it() -> None:
+    advised = ("--code", "generic_decline", "--advice", "3", "--network")
+    assert classified(*advised, "mastercard")["decided_by"] == "mastercard_mac 03"
+    assert classified(*advised, "visa")["decided_by"] == "visa_category 3"
 
 
 @pytest.mark.parametrize(
@@ -73,12 +86,15 @@ def test_a_wrong_word_is_named_with_the_nearest_right_ones(words: tuple[str, ...
 def test_the_tables_are_listed_whole_or_in_part() -> None:
     everything = json.loads(recoup("declines", "list", "--json").stdout)
     assert len(everything) == 724
+    waits = {row["code"]: row["earliest_retry"] for row in everything if row["table"] == "mastercard_mac"}
+    assert (waits["24"], waits["26"], waits["03"]) == ("PT1H", "P2D", None)
     stolen = recoup("declines", "list", "--gateway", "stripe", "--category", "lost_or_stolen").stdout.splitlines()
     assert {line.split()[1] for line in stolen} >= {"lost_card", "stolen_card", "pickup_card"}
     assert recoup("declines", "list", "--category", "lost").exit_code == 2
 
 
 NOW = ("--at", "2026-11-24T09:00:00Z")
+AT = {"at": "2026-11-20T09:00:00Z"}
 
 
 def check(folder: Path, attempts: object, *words: str) -> Result:
@@ -102,18 +118,51 @@ def test_a_refusal_says_which_rule_and_when_it_is_free(tmp_path: Path) -> None:
     assert never.stdout == "refused: hard stop: lost_or_stolen on 2026-11-20 (hard_stop); never again\n"
 
 
+def test_a_scheme_may_speak_for_itself_and_the_network_is_the_one_that_is_asked_about(tmp_path: Path) -> None:
+    ach, stopped = (*NOW, "--network", "ach"), {"gateway": "nacha", "code": "R08"}
+    assert "(nacha-only-r01-r09); never again" in check(tmp_path, [AT | stopped], *ach).stdout
+    assert "(nacha-only-r01-r09); never again" in check(tmp_path, [AT | {"network_code": "R08"}], *ach).stdout
+    assert check(tmp_path, [AT | {"gateway": "nacha", "code": "R01"}], *ach).exit_code == 0
+    mastercard = check(tmp_path, [AT | {"advice_code": "3"}], *NOW, "--network", "mastercard")
+    assert "(mastercard-stop); free again 2026-12-20 09:00 UTC" in mastercard.stdout
+
+
 @pytest.mark.parametrize(
     ("attempts", "words", "says"),
     [
         ("no json", NOW, "cannot be read as JSON"),
         ({"at": 1}, NOW, "holds no JSON list"),
-        ([{"at": "2026-11-20"}], NOW, "attempt 1: at: Input should have timezone info"),
-        ([{"at": "2026-11-20T09:00:00Z", "outcome": "lost"}], NOW, "attempt 1: outcome: Input should be"),
-        ([{"at": "2026-11-20T09:00:00Z", "currency": "EURO"}], NOW, "attempt 1: currency: 'EURO' is no ISO 4217"),
-        ([{"at": "2026-11-20T09:00:00Z", "colour": "red"}], NOW, "attempt 1: colour: Extra inputs"),
+        ("[" * 100_000, NOW, "cannot be read as JSON: it is nested too deeply"),
+        ([{"code": "x"}], NOW, "attempt 1: at: is missing; add it"),
+        ([{"at": "2026-11-20"}], NOW, "attempt 1: at: '2026-11-20' has no zone; write it as 2026-11-20T00:00:00Z or"),
+        ([{"at": 1_800_000_000}], NOW, "attempt 1: at: 1800000000 is no time; write it as 2026-11-24T09:00:00Z"),
+        ([{"at": "9999-12-31T00:00:00Z", "advice_code": "30"}], NOW, "attempt 1: at: '9999-12-31T00:00:00Z' is out"),
+        ([AT | {"outcome": "lost"}], NOW, "attempt 1: outcome: 'lost' is no outcome that is known; there is"),
+        ([AT | {"outcome": 7}], NOW, "attempt 1: outcome: '7' is no outcome that is known; there is"),
+        (
+            [AT, AT | {"gateway": "strip"}],
+            NOW,
+            "attempt 2: gateway: 'strip' is no gateway that is known; there",
+        ),
+        ([AT | {"network": "vias"}], NOW, "attempt 1: network: 'vias' is no network that is known; there is visa"),
+        ([AT | {"initiator": "custmer"}], NOW, "attempt 1: initiator: 'custmer' is no initiator that is known; there"),
+        ([AT | {"amount_minor": "29"}], NOW, "attempt 1: amount_minor: '29' is no whole number"),
+        ([AT | {"code": 51}], NOW, "attempt 1: code: 51 is no text; put it in quotes"),
+        ([AT | {"currency": "EURO"}], NOW, "attempt 1: currency: 'EURO' is no ISO 4217 currency; near it are EUR"),
+        ([AT | {"currency": 5}], NOW, "attempt 1: currency: 5 is no ISO 4217 currency; write EUR"),
+        (
+            [AT | {"network_cod": "51"}],
+            NOW,
+            "attempt 1: network_cod: there is no such field; did you mean network_",
+        ),
+        (["x" * 200], NOW, "...' is no attempt; write it as"),
         ([], ("--at", "soon"), "'soon' is no time; write it as"),
         ([], ("--at", "2026-11-24T09:00:00"), "has no zone; write it as 2026-11-24T09:00:00Z"),
+        ([], ("--at", "2026-11-24"), "has no zone; write it as 2026-11-24T00:00:00Z or 2026-11-24T00:00:00+01:00"),
+        ([], ("--at", "9999-12-31T00:00:00Z"), "is out of reach; write a time from 2000 to 2099"),
+        ([], ("--at", "0001-01-01T00:00:00+14:00"), "is out of reach; write a time from 2000 to 2099"),
         ([], (*NOW, "--currency", "EURO"), "'EURO' is no ISO 4217 currency; near it are EUR"),
+        ([], (*NOW, "--region", "Germany"), "'Germany' is no country; near it are DE (Germany)"),
     ],
 )
 def test_bad_input_is_named_in_one_sentence(

@@ -2,11 +2,13 @@
 
 from datetime import datetime, timedelta
 from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
 from policies.facts import AccessLevel
+from workers.mistakes import Mistake
 from workers.policy_tools.preview import Preview
 
 LEFT, RIGHT, TOP, ROW = 120, 60, 96, 18
@@ -44,6 +46,14 @@ class Band(NamedTuple):
 class Lane(NamedTuple):
     name: str
     y: float
+
+
+def draw_into(path: Path, shown: Preview) -> None:
+    """Raises Mistake when nothing can be written there."""
+    try:
+        path.write_text(draw(shown), encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"{path} cannot be written: {error.strerror}; name a file in a folder that is there") from None
 
 
 def draw(shown: Preview) -> str:

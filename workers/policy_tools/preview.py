@@ -1,12 +1,10 @@
 """A case that is made up on the command line or told by a webhook, and its future as text."""
 
-import json
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from policies.base import Record, UtcTime
 from policies.calendars.zones import zone_of
@@ -21,6 +19,10 @@ from policies.preview import Foreseen, forecast, made_up_case, made_up_ledger
 from policies.risk import Risk, RiskLevel
 from policies.surroundings import CustomerView, Surroundings
 from workers.mistakes import Mistake
+from workers.typed_words import json_of, known_currency, quoted
+
+MOST_MINOR = 10**15
+"""More than any invoice; less than the database can hold."""
 
 
 class Wanted(Record):
@@ -74,7 +76,9 @@ def wanted_of_event(path: Path, given: Wanted) -> Wanted:
     from activities.sources.contract import Addressed
     from activities.sources.stripe import StripeSpeaker
 
-    raw = _json_of(path)
+    raw = json_of(path)
+    if not isinstance(raw, dict):
+        raise Mistake(f"{path} holds no JSON object; give one webhook event")
     told_by = StripeSpeaker().normalise(path.read_bytes(), "preview")
     event = told_by.event if isinstance(told_by, Addressed) else None
     if not isinstance(event, PaymentFailed | ActionRequired):
@@ -89,16 +93,6 @@ def wanted_of_event(path: Path, given: Wanted) -> Wanted:
     return given.model_copy(update=told)
 
 
-def _json_of(path: Path) -> dict[str, Any]:
-    try:
-        raw = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise Mistake(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(raw, dict):
-        raise Mistake(f"{path} holds no JSON object; give one webhook event")
-    return raw
-
-
 def _case(wanted: Wanted, at: datetime) -> CaseFacts:
     kind = PaymentType.BANK_DEBIT if wanted.network in BANK_DEBIT_NETWORKS else PaymentType.CARD
     decline = classify(wanted.gateway, wanted.code, network=wanted.network, payment_type=kind)
@@ -111,10 +105,10 @@ def _money(wanted: Wanted) -> Money:
     currency = known_currency(wanted.currency)
     try:
         minor = Decimal(wanted.amount).scaleb(EXPONENTS[currency])
-    except InvalidOperation:
+    except ArithmeticError:
         minor = Decimal(0)
-    if not minor.is_finite() or minor <= 0 or minor != minor.to_integral_value():
-        raise Mistake(f"{wanted.amount!r} is no sum of {currency}; write one such as 29.00")
+    if not minor.is_finite() or not 0 < minor <= MOST_MINOR or minor != minor.to_integral_value():
+        raise Mistake(f"{quoted(wanted.amount)} is no sum of {currency}; write one such as 29.00")
     return Money(amount_minor=int(minor), currency=currency)
 
 
@@ -141,32 +135,3 @@ def _why(document: PolicyDocument, documents: tuple[PolicyDocument, ...]) -> str
     if document is documents[-1]:
         return "the default, since no policy before it applies"
     return f"the first of {len(documents)} policies that applies"
-
-
-def known_zone(name: str | None) -> str | None:
-    """Raises Mistake."""
-    if name is None or name in available_timezones():
-        return name
-    near = get_close_matches(name, available_timezones(), n=3)
-    raise Mistake(f"{name!r} is no time zone; {'near it are ' + ', '.join(near) if near else 'write Europe/Berlin'}")
-
-
-def known_currency(code: str) -> str:
-    """Raises Mistake."""
-    if code.upper() not in EXPONENTS:
-        near = get_close_matches(code.upper(), EXPONENTS, n=3)
-        raise Mistake(f"{code!r} is no ISO 4217 currency; {'near it are ' + ', '.join(near) if near else 'write EUR'}")
-    return code.upper()
-
-
-def at_or_now(text: str | None) -> datetime:
-    """Raises Mistake. ISO 8601 with a zone."""
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Mistake(f"{text!r} is no time; write it as 2026-11-24T09:00:00Z") from None
-    if moment.tzinfo is None:
-        raise Mistake(f"{text!r} has no zone; write it as {text}Z or {text}+01:00")
-    return moment.astimezone(UTC)
