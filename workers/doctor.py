@@ -10,10 +10,12 @@ from temporalio.service import RPCError
 from activities.store.database import make_pool, pending_migrations
 from api.errors import DATABASE_DOWN
 from policies.base import Record
+from policies.intake.load import ProfilesError
 from policies.load import PolicyError
+from workers.mistakes import Mistake
 from workers.settings import Settings
 from workers.temporal import connect, missing_search_attributes, retention_of
-from workers.wiring import read_policies
+from workers.wiring import read_policies, read_profiles
 
 PATIENCE = aiohttp.ClientTimeout(total=3)
 
@@ -30,6 +32,7 @@ class Finding(Record):
 async def examine(settings: Settings) -> list[Finding]:
     checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [
         _policies,
+        _profiles,
         _secrets,
         _database,
         _temporal,
@@ -44,6 +47,21 @@ async def _policies(settings: Settings) -> list[Finding]:
     except (PolicyError, UnicodeDecodeError, OSError) as error:
         return [Finding(what="policies", status="failed", says=str(error), way_out="mend the file named")]
     return [Finding(what="policies", status="ok", says=", ".join(d.edition for d in documents))]
+
+
+async def _profiles(settings: Settings) -> list[Finding]:
+    try:
+        profiles = read_profiles(settings.intake_profiles).profiles
+    except (ProfilesError, Mistake, OSError) as error:
+        way_out = "mend the file that RECOUP_INTAKE_PROFILES names"
+        return [Finding(what="intake profiles", status="failed", says=str(error), way_out=way_out)]
+    senders = settings.places_that_send()
+    if idle := [each for each in profiles if not any(each.is_for(*sender) for sender in senders)]:
+        says = f"for accounts that cannot send: {', '.join(place for each in idle for place in each.accounts)}"
+        way_out = "mend their accounts, or give those accounts a secret in RECOUP_WEBHOOK_SECRETS"
+        return [Finding(what="intake profiles", status="warning", says=says, way_out=way_out)]
+    counted = f"{len(profiles)} of {settings.intake_profiles}" if profiles else "the default one, which refuses nothing"
+    return [Finding(what="intake profiles", status="ok", says=counted)]
 
 
 async def _secrets(settings: Settings) -> list[Finding]:

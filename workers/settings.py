@@ -5,6 +5,7 @@ Secrets come from the environment or from files (`RECOUP_SECRETS_DIR`), never fr
 
 import os
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,10 +46,19 @@ class Settings(BaseSettings):
 
     # "source/account" -> secrets, newest first (rotation: add the new one in front, drop the old one later).
     webhook_secrets: dict[str, list[SecretStr]] = {}
+    # "source/account", * for anything -> deliveries a second per process, and networks they may come from.
+    webhook_rates: dict[str, Annotated[float, Field(gt=0)]] = {}
+    webhook_networks: dict[str, list[IPv4Network | IPv6Network]] = {}
+    # Load balancers whose X-Forwarded-For is believed.
+    trusted_proxies: list[IPv4Network | IPv6Network] = []
+    # Bodies of events are dropped by the month when they are older; what became of an event is kept for ever.
+    inbox_retention_days: Annotated[int, Field(ge=31, le=36500)] = 400
     # "source/account" or "source/*" -> who owns the invoices and moves the money.
     owners: dict[str, Literal["sandbox"]] = {"stripe/*": "sandbox"}
     # Left out: the shipped ones, in this order; first match wins, the last is the default.
     policies: list[Path] = []
+    # Which checks refuse, quarantine or warn, by source and account; left out: the default profile.
+    intake_profiles: Path | None = None
     merchant: Merchant = Merchant(
         name="Example Ltd", support_email="support@example.com", billing_url="https://example.com/billing/{invoice_id}"
     )

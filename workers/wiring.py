@@ -23,8 +23,10 @@ from activities.store.database import make_pool
 from activities.store.store import Store
 from activities.tally import Tally
 from policies.document import PolicyDocument
+from policies.intake.load import load_profiles
 from policies.intake.profile import Profiles
 from policies.load import load_policies
+from workers.mistakes import Mistake
 from workers.settings import Settings
 
 SHIPPED_POLICIES = tuple(
@@ -47,11 +49,12 @@ class Wiring:
 @asynccontextmanager
 async def wired(settings: Settings) -> AsyncIterator[Wiring]:
     """Connects to nothing yet; what is down is noticed when it is used."""
+    profiles = read_profiles(settings.intake_profiles)
     pool = await make_pool(settings.database_url.get_secret_value(), settings.database_pool)
     async with aiohttp.ClientSession() as session:
         try:
             store, tally = Store(pool), Tally()
-            intake = Intake(store, SPEAKERS, tally, Profiles(), settings.stakes())
+            intake = Intake(store, SPEAKERS, tally, profiles, settings.stakes())
             writing = asyncio.create_task(tally.keep_writing(store.sources), name="figures of the sources")
             yield Wiring(store, make_adapters(settings, session), SPEAKERS, tally, intake)
             writing.cancel()
@@ -81,3 +84,13 @@ def read_policies(paths: list[Path]) -> tuple[PolicyDocument, ...]:
         return load_policies([(str(path), path.read_text(encoding="utf-8")) for path in paths])
     shipped = resources.files("policies") / "documents"
     return load_policies([(name, (shipped / name).read_text(encoding="utf-8")) for name in SHIPPED_POLICIES])
+
+
+def read_profiles(path: Path | None) -> Profiles:
+    """Those of the file; without one, the default profile holds everywhere. Raises ProfilesError or Mistake."""
+    if path is None:
+        return Profiles()
+    try:
+        return load_profiles(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise Mistake(f"{path} is no text in UTF-8 (byte {error.start}); save it as UTF-8") from error

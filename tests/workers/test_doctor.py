@@ -108,3 +108,21 @@ async def test_a_policy_that_cannot_be_used_is_named_with_its_line(tmp_path: Pat
     assert finding.status == "failed"
     assert f"{wrong}:3" in finding.says
     assert (await found(policies=[binary]))["policies"].status == "failed"
+
+
+async def test_validation_profiles_are_read_and_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
+    assert "the default one" in (await found())["intake profiles"].says
+    file = tmp_path / "profiles.yaml"
+    file.write_text('profiles:\n  - accounts: ["stripe/*"]\n')
+    sends = {"stripe/default": ["whsec"]}
+    finding = (await found(intake_profiles=file, webhook_secrets=sends))["intake profiles"]
+    assert (finding.status, finding.says) == ("ok", f"1 of {file}")
+    finding = (await found(intake_profiles=file, webhook_secrets={"adyen/default": ["x"]}))["intake profiles"]
+    assert (finding.status, finding.says) == ("warning", "for accounts that cannot send: stripe/*")
+    file.write_text("profiles:\n  - acounts: [a/b]\n")
+    finding = (await found(intake_profiles=file))["intake profiles"]
+    assert finding.status == "failed"
+    assert f"{file}:2:5: profiles.0.acounts: there is no such field; did you mean accounts?" in finding.says
+    file.write_bytes(b"\xff\xfe\x00")
+    assert "save it as UTF-8" in (await found(intake_profiles=file))["intake profiles"].says
+    assert (await found(intake_profiles=tmp_path / "none.yaml"))["intake profiles"].status == "failed"
