@@ -30,6 +30,10 @@ def customer_news(
     return CustomerNews(customer_id=customer_id, said=Customer(**good)) if good else None
 
 
+def full_name(*parts: str | None) -> str | None:
+    return " ".join(part for part in parts if part) or None
+
+
 def _point(address: str | None) -> ContactPoint | None:
     try:
         return ContactPoint(address=address.strip()) if address else None

@@ -29,6 +29,9 @@ AMOUNT_MAX = 10**15
 
 EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2100))
 
+NO_TIME = datetime.fromtimestamp(EARLIEST, UTC)
+"""Stands in an undated event until the relay puts the time of receipt there."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:\-]{1,200}")
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 _SPACE = " \t\n\r"
