@@ -64,6 +64,7 @@ class Casework(CaseActivities):
         facts = with_invoice(facts, invoice, request.now)
         opened = Opened(facts=facts, policy=PolicySnapshot.of(document), segment=customer.segment)
         await self._store.cases.opened(opened)
+        await self._store.declines.seen(invoice.last_decline, request.now)
         return opened
 
     @activity.defn

@@ -144,6 +144,7 @@ class Charging(ChargingActivities):
 
     async def _settle(self, key: str, found: LookUpOutcome, now: datetime) -> Attempted:
         outcome, decline, reference = _read(found)
+        await self._store.declines.seen(decline, now)
         await self._store.attempts.settle(key, outcome, decline, reference, now)
         if outcome not in OPEN_OUTCOMES:
             # Another run may have settled it first; the ledger's answer is the one that counts.

@@ -10,6 +10,7 @@ from activities.intake import Intake
 from activities.sources.contract import Speaker
 from activities.store.store import Store
 from activities.tally import Tally
+from api.limits import Limits
 from api.wake import RelayWaker
 
 
@@ -25,6 +26,7 @@ class ApiParts:
     waker: RelayWaker
     intake: Intake
     tally: Tally
+    limits: Limits = field(default_factory=Limits)
     max_body_bytes: int = field(default=1_000_000)
 
 

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from aiohttp import web
 from activities.intake import Taken
 from activities.sources.contract import Malformed, Rejected, Speaker, Unproven
 from api.errors import SlowBody, UnknownAddress, answer, refuse
+from api.limits import Limits
 from api.parts import PARTS, ApiParts
 from api.telemetry import current_traceparent
 from policies.base import Record
@@ -29,6 +31,8 @@ async def receive_webhook(request: web.Request) -> web.Response:
     """Several accounts of one source have an address each, with secrets and a profile of their own."""
     parts, source, account = request.app[PARTS], *_place(request)
     speaker, secrets = _known(parts, source, account)
+    if turned_away := _turned_away(parts.limits, f"{source}/{account}", request):
+        return turned_away
     body = await _body(request)
     now = datetime.now(UTC)
     verdict = speaker.verify(request.headers, body, secrets, now)
@@ -80,6 +84,15 @@ def _known(parts: ApiParts, source: str, account: str) -> tuple[Speaker, Sequenc
         detail = f"source {source} has no account {account[:50]!r} with a webhook secret"
         raise UnknownAddress("unknown_account", detail)
     return speaker, secrets
+
+
+def _turned_away(limits: Limits, place: str, request: web.Request) -> web.Response | None:
+    if not limits.may_come_from(place, request):
+        return refuse(403, "forbidden", f"{place} does not take deliveries from this address")
+    wait = limits.seconds_to_wait(place)
+    if wait:
+        return refuse(429, "too_many", f"{place} sends too much at once", {"Retry-After": str(math.ceil(wait))})
+    return None
 
 
 async def _body(request: web.Request) -> bytes:

@@ -126,6 +126,8 @@ class Deliveries:
             await self._store.customers.hear(source, account, told.customer_id, told.said, event.happened_at)
         if isinstance(event, CustomerChanged):
             return Delivered(case_id=None)
+        if isinstance(event, PaymentFailed):
+            await self._store.declines.seen(event.decline, event.happened_at)
         fates: list[Fate] = []
         for invoice_id in await self._invoices_of(row, said):
             case = CaseRef(source=source, account=account, invoice_id=invoice_id)

@@ -9,6 +9,7 @@ from aiohttp import web
 from activities.store.database import Pool, make_pool, migrate
 from api.app import make_app
 from api.errors import DATABASE_DOWN
+from api.limits import Limits
 from api.parts import ApiParts
 from api.wake import RelayWaker
 from workers.mistakes import Mistake
@@ -54,6 +55,7 @@ async def serving_api(settings: Settings) -> AsyncIterator[None]:
                 waker=RelayWaker(wiring.store.pool),
                 intake=wiring.intake,
                 tally=wiring.tally,
+                limits=Limits(settings.webhook_rates, settings.webhook_networks, settings.trusted_proxies),
                 max_body_bytes=settings.max_body_bytes,
             )
             async with _serving(make_app(parts), settings.api_host, settings.api_port):

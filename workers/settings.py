@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     owners: dict[str, Literal["sandbox"]] = {"stripe/*": "sandbox"}
     # Left out: the shipped ones, in this order; first match wins, the last is the default.
     policies: list[Path] = []
+    # Files that say how sources without code of ours are read (docs/sources/mapping.md).
+    mappings: list[Path] = []
     # Which checks refuse, quarantine or warn, by source and account; left out: the default profile.
     intake_profiles: Path | None = None
     merchant: Merchant = Merchant(

@@ -19,6 +19,7 @@ from activities.store.database import migrate
 from policies.document import PolicyDocument
 from workers.discreet_errors import DiscreetErrors
 from workers.heartbeats import Heartbeats
+from workers.housekeeping import keep_keeping_house
 from workers.relay import make_relay
 from workers.settings import Settings
 from workers.shutdown import stop_on_signals
@@ -60,11 +61,16 @@ async def run_worker(settings: Settings) -> None:
                 settings.secrets_by_account(),
             )
             watch = SourceWatch(wiring.store, wiring.adapters, wiring.intake, settings.places_that_send())
-            watching = asyncio.create_task(watch.run(), name="source watch")
+            retention = timedelta(days=settings.inbox_retention_days)
+            beside = [
+                asyncio.create_task(watch.run(), name="source watch"),
+                asyncio.create_task(keep_keeping_house(wiring.store.pool, retention), name="housekeeping"),
+            ]
             async with make_worker(client, activities_of(wiring, policies, settings), settings):
                 log.info("worker is up: %s policies, task queue %s", len(policies), settings.task_queue)
                 await relay.run(stop)
-            watching.cancel()
+            for task in beside:
+                task.cancel()
 
 
 def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings) -> list[Activity]:

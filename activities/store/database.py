@@ -3,7 +3,8 @@
 import hashlib
 import json
 import logging
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import asyncpg
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "migrations"
 MIGRATION_LOCK = 5_270_011
+BODIES = "inbox_bodies"
 CONNECT_SECONDS = 5
 """A server that swallows packets must cost a sender of webhooks less than its own patience."""
 
@@ -55,6 +57,43 @@ async def migrate(pool: Pool) -> list[str]:
         finally:
             await connection.execute("select pg_advisory_unlock($1)", MIGRATION_LOCK)
     return applied
+
+
+async def keep_house(pool: Pool, now: datetime, retention: timedelta) -> list[str]:
+    """Makes the partitions of the next months and drops those whose bodies are all older than `retention`; returns the
+    names dropped. Bodies that somebody still needs (waiting, dead letters) move to the default partition."""
+    async with pool.acquire() as connection:
+        await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
+        try:
+            await _ensure_partitions(connection, now)
+            return [name for name in await _partitions(connection) if await _dropped(connection, name, now - retention)]
+        finally:
+            await connection.execute("select pg_advisory_unlock($1)", MIGRATION_LOCK)
+
+
+async def _partitions(connection: Any) -> list[str]:
+    """Monthly ones, oldest first."""
+    rows = await connection.fetch(
+        "select inhrelid::regclass::text as name from pg_inherits where inhparent = $1::text::regclass", BODIES
+    )
+    return sorted(row["name"] for row in rows if re.fullmatch(rf"{BODIES}_\d{{4}}_\d\d", row["name"]))
+
+
+async def _dropped(connection: Any, name: str, before: datetime) -> bool:
+    year, month = int(name[-7:-3]), int(name[-2:])
+    end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    if end > before:
+        return False
+    async with connection.transaction():
+        await connection.execute(f"alter table {BODIES} detach partition {name}")
+        await connection.execute(_MOVE_WHAT_IS_NEEDED.format(name))
+        await connection.execute(f"drop table {name}")
+    return True
+
+
+_MOVE_WHAT_IS_NEEDED = """
+insert into inbox_bodies select b.* from {} b join inbox_keys k using (id)
+where k.state = 'waiting' or (k.state in ('dead', 'refused') and k.discarded_at is null)"""
 
 
 async def pending_migrations(pool: Pool) -> list[str]:

@@ -94,14 +94,14 @@ async def test_an_account_that_is_left_out_is_the_default_one(api: RunningApi, s
 
 
 async def test_a_batch_is_split_into_a_row_for_each_event(api: RunningApi, store: Store) -> None:
-    several = [event(), event("invoice.voided"), event("customer.created")]
+    several = [event(), event("invoice.voided"), event("product.created")]
     reply = await post(api, json.dumps(several).encode())
     assert [one["event"] for one in reply.body["received"]] == [one["id"] for one in several]
     assert [len(await rows_of(store, one)) for one in several] == [1, 1, 1]
 
 
 async def test_an_event_that_will_reach_no_case_says_so_at_once(api: RunningApi) -> None:
-    receipt = (await post(api, event("customer.created"))).body["received"][0]
+    receipt = (await post(api, event("product.created"))).body["received"][0]
     assert receipt["status"] == "stored"
     assert "unknown_type" in receipt["note"]
     broken = event(data={"object": {"id": "no id at all", "amount_due": 2900}})
@@ -351,7 +351,7 @@ async def test_a_webhook_is_accepted_while_temporal_is_down_and_delivered_later(
 
 
 async def test_an_unknown_type_is_taken_and_recorded_as_ignored(town: Town, store: Store) -> None:
-    told = event("customer.created")
+    told = event("product.created")
     async with running_api(store, town.temporal) as api:
         assert (await post(api, told)).status == 200
     relay = make_relay(store, town.temporal, SPEAKERS, town.wiring.adapters, town.settings.task_queue)

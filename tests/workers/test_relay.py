@@ -151,7 +151,7 @@ async def rows_of_kind(post: Post, kind: str) -> dict[str, Fate]:
         case "needs action":
             return {await post.receive(event("invoice.payment_action_required", invoice(invoice_id))): DELIVERED}
         case "unknown type":
-            return {await post.receive(event("customer.created", {})): ("ignored", "unknown_type")}
+            return {await post.receive(event("product.created", {})): ("ignored", "unknown_type")}
         case "first payment":
             first = event("invoice.payment_failed", invoice(invoice_id, billing_reason="subscription_create"))
             return {await post.receive(first): ("ignored", "not_dunning")}
@@ -280,7 +280,7 @@ async def test_a_poison_row_ends_as_a_dead_letter_and_blocks_nobody(
     good = []
     with caplog.at_level(logging.DEBUG):
         for _ in range(MAX_TRIES):
-            good.append(await post.receive(event("customer.created", {})))
+            good.append(await post.receive(event("product.created", {})))
             await post.store.pool.execute("update inbox_keys set next_try_at = now() where state = 'waiting'")
             assert await post.relay().deliver_batch() == 2
     row = await post.row(poison)
@@ -376,7 +376,7 @@ async def _received_in_the_end(post: Post) -> str:
     """The pool may hand out one more dead connection."""
     for _ in range(10):
         try:
-            return await post.receive(event("customer.created", {}))
+            return await post.receive(event("product.created", {}))
         except (*DATABASE_DOWN, asyncpg.PostgresError):
             await asyncio.sleep(0.05)
     raise AssertionError("the database did not come back")

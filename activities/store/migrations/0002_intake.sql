@@ -45,13 +45,19 @@ create table intake_findings (
 );
 create index intake_findings_unproven on intake_findings (source, account, invoice_id) where proven_good_at is null;
 
--- What people did with dead letters; append-only.
+-- What a dead letter weighs: policies/intake/impact.py says why, and a test that both agree.
+create function dead_letter_impact(stake double precision, since timestamptz, at timestamptz) returns double precision
+    language sql immutable parallel safe
+    return coalesce(stake, 0) * (1 + cast(greatest(extract(epoch from at - since), 0) as double precision) / 604800);
+
+-- What people did with dead letters; append-only. `was`: the reason that the letter had then.
 create table dead_letter_actions (
     id bigint generated always as identity primary key,
     row_id uuid not null references inbox_keys (id),
     action text not null check (action in ('retry', 'release', 'discard')),
     actor text not null,
     reason text not null,
+    was text,
     at timestamptz not null
 );
 create index dead_letter_actions_by_row on dead_letter_actions (row_id, id);
@@ -91,3 +97,15 @@ alter table invoices add column version bigint not null default 0;
 
 alter table cases add column credential_id text;
 create index cases_open_by_credential on cases (source, account, credential_id) where outcome is null;
+
+-- Decline codes that stand in no table; the most frequent should get a row.
+create table unknown_declines (
+    gateway text not null,
+    code text not null,
+    network_code text not null,
+    advice_code text not null,
+    times bigint not null default 1,
+    first_seen timestamptz not null,
+    last_seen timestamptz not null,
+    primary key (gateway, code, network_code, advice_code)
+);

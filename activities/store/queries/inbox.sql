@@ -43,8 +43,8 @@ order by leased.received_at;
 with done as (
     update inbox_keys
     set state = :state, reason = :reason, detail = :detail, case_id = :case_id, finished_at = :finished_at,
-        claimed_until = null, replay = false
-    where id = :id and (state = 'waiting' or (replay and state not in ('delivered', 'ignored')))
+        claimed_until = null
+    where id = :id and state = 'waiting'
     returning id, source, account, state
 )
 update intake_findings f set proven_good_at = :finished_at, proven_good_by = 'a later event'
@@ -67,8 +67,8 @@ where id = :id and (state = 'waiting' or replay);
 update inbox_keys
 set state = :state, reason = :reason, field = :field, detail = :detail, finished_at = :finished_at, kind = :kind,
     invoice_id = :invoice_id, customer_id = :customer_id, amount_minor = :amount_minor, currency = :currency,
-    stake = :stake, claimed_until = null, replay = false
-where id = :id and (state = 'waiting' or (replay and state not in ('delivered', 'ignored')));
+    stake = :stake, claimed_until = null
+where id = :id and state = 'waiting';
 
 -- name: add_finding(row_id, source, account, rule, action, shadow, field, detail, invoice_id, at)!
 insert into intake_findings (row_id, source, account, rule, action, shadow, field, detail, invoice_id, at)
@@ -76,13 +76,16 @@ values (:row_id, :source, :account, :rule, :action, :shadow, :field, :detail, :i
 on conflict (row_id, rule) do nothing;
 
 -- name: replay(source, account, since, until)$
--- Everything that came in that time is delivered once more; returns how many rows that are.
+-- What was delivered or ignored in that time is delivered once more; returns how many rows that are. Dead letters stay:
+-- people let them through, and say why.
 with again as (
     update inbox_keys set replay = true, next_try_at = now(), claimed_until = null
-    where state <> 'waiting' and not replay
+    where state in ('delivered', 'ignored') and not replay
         and (cast(:source as text) is null or source = :source)
         and (cast(:account as text) is null or account = :account)
         and received_at >= :since and received_at < :until
+        -- Bodies that are too old are gone.
+        and exists (select from inbox_bodies b where b.id = inbox_keys.id and b.received_at = inbox_keys.received_at)
     returning 1
 )
 select count(*) from again;

@@ -3,14 +3,21 @@
 import asyncio
 import hashlib
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from activities.store import database
-from activities.store.database import MIGRATIONS, MigrationChanged, make_pool, migrate, pending_migrations
+from activities.store.database import (
+    MIGRATIONS,
+    MigrationChanged,
+    keep_house,
+    make_pool,
+    migrate,
+    pending_migrations,
+)
 from activities.store.store import Store
 
 NAMES = [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]
@@ -106,3 +113,28 @@ async def test_a_month_that_began_before_its_partition_was_made_does_not_stop_th
     later = await receive(own_store, "evt_2", after)
     assert await partition_of(own_store, later) == f"inbox_bodies_{after:%Y_%m}"
     assert {row.id for row in await own_store.inbox.lease(datetime.now(UTC), 10)} == {row_id}
+
+
+async def test_bodies_are_dropped_by_the_month_when_they_are_old_and_nobody_needs_them(own_store: Store) -> None:
+    month, after = months_from_now(2)
+    told, waiting, dead, done_with = [await receive(own_store, key, month) for key in ("a", "b", "c", "d")]
+    inbox, pool = own_store.inbox, own_store.pool
+    await inbox.finish(told, "delivered", month, case_id="stripe/default/in_1")
+    await inbox.finish(dead, "dead", month, "unreadable", "body: not JSON")
+    await inbox.finish(done_with, "dead", month, "unreadable", "body: not JSON")
+    await pool.execute("update inbox_keys set discarded_at = now() where id = $1::text::uuid", done_with)
+    retention = timedelta(days=60)
+    assert await keep_house(pool, after + retention - timedelta(days=1), retention) == []
+    assert await keep_house(pool, after + retention, retention) == [f"inbox_bodies_{month:%Y_%m}"]
+    left = {str(row["id"]) for row in await pool.fetch("select id from inbox_bodies")}
+    assert left == {waiting, dead}
+    assert await inbox.row(told) is not None, "what became of an event is kept for ever"
+    assert [row.id for row in await inbox.lease(after, 10)] == [waiting]
+    assert await inbox.replay(month, after, None, None) == 0, "what has no body any more is not delivered once more"
+
+
+async def test_a_partition_is_made_for_the_months_to_come_while_a_worker_runs(own_store: Store) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=200)
+    await keep_house(own_store.pool, ahead, timedelta(days=4000))
+    row_id = await receive(own_store, "evt_1", ahead)
+    assert await partition_of(own_store, row_id) == f"inbox_bodies_{ahead:%Y_%m}"

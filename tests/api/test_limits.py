@@ -1,0 +1,81 @@
+"""Rates and addresses of senders: off until they are set, per account, and never by a made-up header."""
+
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from api.limits import Limits
+from tests.api.test_webhooks import event, post
+from tests.fixtures.store import RunningApi, dead_temporal, running_api
+
+PROXY, STRIPE, STRANGER = "10.0.0.1", "3.18.12.63", "203.0.113.9"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_an_account_sends_as_much_as_it_may_and_then_is_told_how_long_to_wait() -> None:
+    clock = Clock()
+    limits = Limits(rates={"stripe/*": 2.0}, clock=clock)
+    assert [limits.seconds_to_wait("stripe/a") for _ in range(10)] == [0.0] * 10
+    assert limits.seconds_to_wait("stripe/a") == 0.5
+    assert limits.seconds_to_wait("stripe/b") == 0.0, "each account has a bucket of its own"
+    clock.now = 0.5
+    assert limits.seconds_to_wait("stripe/a") == 0.0
+    assert limits.seconds_to_wait("stripe/a") == 0.5
+    clock.now = 1000.0
+    assert [limits.seconds_to_wait("stripe/a") for _ in range(11)].count(0.0) == 10, "what is not used is not saved up"
+
+
+def test_without_a_rate_nobody_waits() -> None:
+    assert Limits(rates={"adyen/*": 1.0}).seconds_to_wait("stripe/a") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "remote", "may"),
+    [
+        (None, STRIPE, True),
+        (None, STRANGER, False),
+        (STRIPE, PROXY, True),
+        (STRANGER, PROXY, False),
+        (f"{STRIPE}, {STRANGER}", PROXY, False),
+        (f"{STRANGER}, {STRIPE}", PROXY, True),
+        (f"{STRIPE}, {PROXY}", PROXY, True),
+        (STRIPE, STRANGER, False),
+        ("nonsense", PROXY, False),
+        (None, PROXY, False),
+    ],
+)
+def test_only_listed_addresses_may_send_and_only_our_own_proxies_are_believed(
+    forwarded: str | None, remote: str, may: bool
+) -> None:
+    limits = Limits(networks={"stripe/*": [ip_network(f"{STRIPE}/32")]}, proxies=[ip_network("10.0.0.0/8")])
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    assert limits.may_come_from("stripe/a", request_from(remote, headers)) is may
+    assert limits.may_come_from("adyen/a", request_from(remote, headers)), "no list, no restriction"
+
+
+def request_from(remote: str, headers: dict[str, str]) -> Any:
+    return make_mocked_request("POST", "/", headers=headers).clone(remote=remote)
+
+
+async def test_too_much_is_told_to_come_later_and_is_not_stored(own_api: RunningApi) -> None:
+    limits = Limits(rates={"stripe/default": 0.2})
+    async with running_api(own_api.parts.store, await dead_temporal(), limits=limits) as api:
+        replies = [await post(api, event()) for _ in range(3)]
+    assert [reply.status for reply in replies] == [200, 429, 429]
+    assert await own_api.parts.store.pool.fetchval("select count(*) from inbox_keys") == 1
+
+
+async def test_an_address_that_is_not_listed_is_turned_away_before_its_body_is_read(own_api: RunningApi) -> None:
+    limits = Limits(networks={"stripe/default": [ip_network("198.51.100.0/24")]})
+    async with running_api(own_api.parts.store, await dead_temporal(), limits=limits) as api:
+        reply = await post(api, event())
+    assert (reply.status, reply.body["error"]) == (403, "forbidden")
