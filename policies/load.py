@@ -34,12 +34,13 @@ class _Sheet(NamedTuple):
         return self.text.at(Finding(path, says))
 
 
-def load_policy(text: str, filename: str) -> PolicyDocument:
-    """Raises PolicyError. YAML 1.2: NO stays a country, 010 is 10, a key that stands twice is an error."""
+def load_policy(text: str | bytes, filename: str) -> PolicyDocument:
+    """Raises PolicyError. Bytes are those of a file, in UTF-8. YAML 1.2: NO stays a country, 010 is 10, a key that
+    stands twice is an error."""
     return _load(text, filename).document
 
 
-def load_policies(texts: Sequence[tuple[str, str]]) -> tuple[PolicyDocument, ...]:
+def load_policies(texts: Sequence[tuple[str, str | bytes]]) -> tuple[PolicyDocument, ...]:
     """`texts`: (filename, text) in order; first match wins, so only the last may be without a condition."""
     if not texts:
         raise PolicyError([PlacedFinding("policies", 1, 1, "", "no policy document was given; name at least one")])
@@ -56,7 +57,7 @@ def load_policies(texts: Sequence[tuple[str, str]]) -> tuple[PolicyDocument, ...
     return tuple(sheet.document for sheet in sheets)
 
 
-def _load(text: str, filename: str) -> _Sheet:
+def _load(text: str | bytes, filename: str) -> _Sheet:
     try:
         sheet = read_yaml(text, filename)
     except NotYaml as error:

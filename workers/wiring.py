@@ -81,9 +81,9 @@ def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapter
 def read_policies(paths: list[Path]) -> tuple[PolicyDocument, ...]:
     """The documents named, else the shipped ones. Raises PolicyError with file, line and what to do."""
     if paths:
-        return load_policies([(str(path), path.read_text(encoding="utf-8")) for path in paths])
+        return load_policies([(str(path), path.read_bytes()) for path in paths])
     shipped = resources.files("policies") / "documents"
-    return load_policies([(name, (shipped / name).read_text(encoding="utf-8")) for name in SHIPPED_POLICIES])
+    return load_policies([(name, (shipped / name).read_bytes()) for name in SHIPPED_POLICIES])
 
 
 def read_profiles(path: Path | None) -> Profiles:

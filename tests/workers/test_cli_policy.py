@@ -45,6 +45,13 @@ def test_lint_names_every_finding_with_its_place() -> None:
     assert len(json.loads(policy("lint", str(wrong), "--json").stdout)["findings"]) == 2
 
 
+def test_lint_of_a_file_that_is_no_text_names_the_place(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"name: x\n\xff")
+    answer = policy("lint", str(binary))
+    assert (answer.exit_code, answer.stdout) == (1, f"{binary}:2:1: this is no text in UTF-8; save the file as UTF-8\n")
+
+
 def test_show_lists_the_policies_in_order_of_choice() -> None:
     lines = policy("show").stdout.splitlines()
     assert [line.split("@")[0] for line in lines] == [document.name for document in SHIPPED]

@@ -13,17 +13,10 @@ def named_policy(named: str, configured: list[Path]) -> PolicyDocument:
     """`configured`: the setting of that name. Raises Mistake, or PolicyError with file, line and what to do."""
     path = Path(named)
     if path.is_file():
-        return load_policy(_text_of(path), named)
+        return load_policy(path.read_bytes(), named)
     documents = {document.name: document for document in read_policies(configured)}
     if named in documents:
         return documents[named]
     nearest = get_close_matches(named, documents, n=1)
     hint = f"; did you mean {nearest[0]}?" if nearest else f"; configured are {', '.join(documents)}"
     raise Mistake(f"{named!r} is neither a file nor a configured policy{hint}")
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise Mistake(f"{path} is no text in UTF-8") from None

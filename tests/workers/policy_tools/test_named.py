@@ -28,5 +28,5 @@ def test_a_file_that_is_no_policy_is_refused_with_its_name(tmp_path: Path) -> No
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PolicyError, match=r"wrong\.yaml:3:1: nonsense"):
         named_policy(str(wrong), [])
-    with pytest.raises(Mistake, match=r"binary\.yaml is no text"):
+    with pytest.raises(PolicyError, match=r"binary\.yaml:1:1: this is no text in UTF-8; save the file as UTF-8"):
         named_policy(str(binary), [])
