@@ -47,14 +47,17 @@ def unix_seconds(text: str) -> int | None:
     return int(text) if _UNIX_SECONDS.fullmatch(text) else None
 
 
-def outside_tolerance(signed_at: int, now: datetime, tolerance: timedelta) -> str | None:
+def outside_tolerance(
+    signed_at: float, now: datetime, tolerance: timedelta, resent_for: timedelta | None = None
+) -> str | None:
     """Why a time stamp (unix seconds) is too far from `now`, in the past or in the future; None when it is near enough.
 
-    Two-sided: a stamp from the future would let whoever signed it replay the delivery later.
+    Two-sided: a stamp from the future would let whoever signed it replay the delivery later. `resent_for`: how old it
+    may be, where the sender repeats a delivery under its first stamp.
     """
     clock = now if now.tzinfo else now.replace(tzinfo=UTC)
     ahead = signed_at - clock.timestamp()
-    allowed = tolerance.total_seconds()
+    allowed = (resent_for if resent_for and ahead < 0 else tolerance).total_seconds()
     if abs(ahead) <= allowed:
         return None
     side = "after" if ahead > 0 else "before"
@@ -84,3 +87,55 @@ def basic_auth_complaint(secret: str) -> str | None:
     """Why a configured secret cannot be a `user:password`; None when it can. An empty password guards nothing."""
     user, _, password = secret.partition(":")
     return None if user.strip() and password.strip() else "write it as user:password, both as you told the sender"
+
+
+STANDARD_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+STANDARD_TOLERANCE = timedelta(seconds=300)
+STANDARD_KEY_MIN = 24
+
+
+def standard_webhook_matches(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+) -> Verified | Rejected:
+    """standardwebhooks.com: `webhook-signature: v1,<base64>[ v1,<base64>]`, each an HMAC-SHA256 of
+    `<webhook-id>.<webhook-timestamp>.<body>`. A secret is `whsec_` and the key in base64, or the base64 alone."""
+    keys = tuple(key for secret in secrets if (key := _standard_key(secret)))
+    if not keys:
+        return Rejected(reason="no signing secret is configured for this endpoint")
+    given = []
+    for name in STANDARD_HEADERS:
+        values = header_values(headers, name)
+        if len(values) != 1:
+            return Rejected(reason=f"the header {name} must be given once, not {len(values)} times")
+        if not values[0].isascii():
+            return Rejected(reason=f"the header {name} contains characters outside ASCII")
+        given.append(values[0])
+    message_id, stamp, signed = given
+    signed_at = unix_seconds(stamp)
+    if signed_at is None:
+        return Rejected(reason="the header webhook-timestamp is no number of seconds since 1970")
+    signatures = [part.removeprefix("v1,") for part in signed.split() if part.startswith("v1,")]
+    message = f"{message_id}.{stamp}.".encode() + body
+    if not any_matches((base64.b64encode(hmac_sha256(key, message)).decode() for key in keys), signatures):
+        return Rejected(reason="no v1 signature of webhook-signature belongs to this body and our secrets")
+    if late := outside_tolerance(signed_at, now, STANDARD_TOLERANCE):
+        return Rejected(reason=late)
+    return Verified(signed_at=datetime.fromtimestamp(signed_at, UTC))
+
+
+def standard_webhook_complaint(secret: str) -> str | None:
+    """Why a configured secret cannot be one of a Standard Webhook; None when it can."""
+    key = _standard_key(secret)
+    if not key:
+        return "it is no key in base64; write whsec_ and 32 random bytes in base64"
+    if len(key) < STANDARD_KEY_MIN:
+        return f"its key is shorter than {STANDARD_KEY_MIN} bytes; make one of 32 random bytes"
+    return None
+
+
+def _standard_key(secret: str) -> bytes:
+    """Empty when it is none: that never counts."""
+    try:
+        return base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return b""
