@@ -79,7 +79,7 @@ class Intake:
         strongest: Action,
     ) -> Taken:
         said = self._speakers[source].normalise(item.body, item.event_key)
-        event = said.event if isinstance(said, Addressed) else None
+        event = said.dated(now).event if isinstance(said, Addressed) else None
         findings = findings_of(self._profiles.of(source, account), event, now) if event else ()
         burial = await self._burial_by_rule(source, account, event, findings, strongest)
         inbox = self._store.inbox

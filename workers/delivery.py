@@ -105,7 +105,7 @@ class Deliveries:
             case Unreadable():
                 return Dead(reason="unreadable", field=said.field, detail=said.reason)
             case Addressed():
-                return await self._deliver_event(row, _dated(said, row))
+                return await self._deliver_event(row, said.dated(row.received_at))
 
     async def _forged(self, row: InboxRow) -> Dead | None:
         """What could not be checked when it came is checked before anything else is done with it."""
@@ -264,13 +264,6 @@ _STATIC_DETAILS = """Recovers invoice `{case.invoice_id}` of source `{case.sourc
 
 First failure reported {at:%Y-%m-%d %H:%M} UTC. **Current details** say who owes how much, why, and what is next.
 Act on it with *More Actions*: `pause`, `resume`, `close` (updates answer, signals are delivered later)."""
-
-
-def _dated(said: Addressed, row: InboxRow) -> Addressed:
-    """A source that sends no times is taken at the time of receipt."""
-    if not said.undated:
-        return said
-    return said.model_copy(update={"event": said.event.model_copy(update={"happened_at": row.received_at})})
 
 
 def _not_dunning(invoice: InvoiceNow) -> Ignored | None:

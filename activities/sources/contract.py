@@ -66,6 +66,11 @@ class Addressed(Record):
     customer: CustomerNews | None = None
     undated: bool = False
 
+    def dated(self, received_at: datetime) -> "Addressed":
+        if not self.undated:
+            return self
+        return self.model_copy(update={"event": self.event.model_copy(update={"happened_at": received_at})})
+
 
 UNRESOLVED = "unresolved"
 
