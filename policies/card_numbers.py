@@ -1,6 +1,9 @@
 """Card data never enters (promise P9): what looks like a card number is refused wherever a text could carry one."""
 
 import re
+from collections.abc import Iterator
+
+SHORTEST, LONGEST = 13, 19
 
 # Digits between letters are part of a random id: one in some hundred of those would pass the Luhn check by chance.
 _DIGITS = re.compile(r"(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9])")
@@ -15,9 +18,29 @@ _PRINTED = re.compile(
 def looks_like_card_number(text: str) -> bool:
     """13 to 19 digits, written together or apart, that pass the Luhn check and do not start with 0 (Stripe's own test
     ids are runs of zeros, which pass it)."""
-    apart = _DIGITS_APART.findall(text) + _PRINTED.findall(text)
-    runs = _DIGITS.findall(text) + [re.sub(r"[^0-9]", "", run) for run in apart]
-    return any(13 <= len(run) <= 19 and run[0] != "0" and _luhn(run) for run in runs)
+    return any(True for _ in _card_numbers(text))
+
+
+def without_card_numbers(text: str) -> str:
+    """With a star for each digit but the last four of what looks like a card number."""
+    shown = list(text)
+    for begin, end in _card_numbers(text):
+        digits = [place for place in range(begin, end) if shown[place] in "0123456789*"]
+        for place in digits[:-4]:
+            shown[place] = "*"
+    return "".join(shown)
+
+
+def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
+    """Where each begins and ends."""
+    spans = [found.span() for pattern in (_DIGITS, _DIGITS_APART) for found in pattern.finditer(text)]
+    spans += [found.span(1) for found in _PRINTED.finditer(text)]
+    for begin, end in spans:
+        if end - begin < SHORTEST:
+            continue
+        run = re.sub(r"[^0-9]", "", text[begin:end])
+        if SHORTEST <= len(run) <= LONGEST and run[0] != "0" and _luhn(run):
+            yield begin, end
 
 
 def _luhn(digits: str) -> bool:

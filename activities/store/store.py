@@ -4,6 +4,7 @@ from activities.store.attempts import AttemptLedger
 from activities.store.cases import Cases
 from activities.store.customers import Customers
 from activities.store.database import Pool
+from activities.store.dead_letters import DeadLetters
 from activities.store.declines import Declines
 from activities.store.history import History
 from activities.store.inbox import Inbox
@@ -21,4 +22,5 @@ class Store:
         self.messages = ContactLedger(pool)
         self.history = History(pool)
         self.sources = Sources(pool)
+        self.dead_letters = DeadLetters(pool)
         self.declines = Declines(pool)
