@@ -15,7 +15,7 @@ from policies.base import Record
 from policies.instruments import PaymentType
 from policies.money import Currency, Money
 from policies.risk import RiskLevel
-from policies.written import Duration, Part, Text
+from policies.written import Duration, Part, Text, Whole
 
 PlanInterval = Literal["day", "week", "month", "year"]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
@@ -27,8 +27,8 @@ class AmountRange(Part):
     since nothing is converted."""
 
     currency: Currency
-    at_least: int | None = None
-    below: int | None = None
+    at_least: Whole | None = None
+    below: Whole | None = None
 
 
 class TenureRange(Part):

@@ -17,7 +17,7 @@ from policies.conditions import Condition
 from policies.declines import Category
 from policies.events import CloseOutcome
 from policies.risk import RiskLevel
-from policies.written import WEEKDAYS, ClockTime, Duration, HourRange, Hours, Part, Text, Weekday
+from policies.written import WEEKDAYS, ClockTime, Duration, HourRange, Hours, Part, Text, Weekday, Whole, YesNo
 
 MAX_BYTES = 16_000
 CHANNELS = ("email", "sms", "in_app")
@@ -29,7 +29,7 @@ TEMPLATES = frozenset(
 Name = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")]
 Channel = Annotated[str, Field(pattern=f"^({'|'.join(CHANNELS)})$")]
 TemplateName = Annotated[str, Field(pattern=f"^({'|'.join(sorted(TEMPLATES))})$")]
-FailureCount = Annotated[int, Field(ge=1, le=16)]
+FailureCount = Annotated[Whole, Field(ge=1, le=16)]
 
 
 class Avoid(Part):
@@ -37,7 +37,7 @@ class Avoid(Part):
 
     weekdays: tuple[Weekday, ...] = ()
     hours: tuple[HourRange, ...] = ()
-    holidays: bool = False
+    holidays: YesNo = False
     seasons: tuple[str, ...] = ()
 
     @property
@@ -76,9 +76,9 @@ class Retries(Part):
     timing: Literal["ladder", "adaptive"] = "ladder"
     window: Duration | None = None
     gap: Duration = timedelta(days=1)
-    maximum: int = Field(ge=1, le=15)
+    maximum: Whole = Field(ge=1, le=15)
     spread: Duration = timedelta()
-    business_days: bool = False
+    business_days: YesNo = False
     avoid: Avoid = Avoid()
 
 
@@ -135,7 +135,7 @@ class SuspendAccess(Part):
 class Chronic(Part):
     """A firmer line for customers whose payments keep failing; what is left out stays as for everybody."""
 
-    maximum: int | None = Field(default=None, ge=1, le=15)
+    maximum: Whole | None = Field(default=None, ge=1, le=15)
     limit_after: Duration | None = None
     suspend_after: Duration | None = None
     close_after: Duration | None = None
@@ -156,14 +156,14 @@ class Reinstatement(Part):
     when `paid_percent` of the claim is paid."""
 
     conditions: tuple[Text, ...] = Field(min_length=1)
-    paid_percent: int = Field(default=100, ge=1, le=100)
+    paid_percent: Whole = Field(default=100, ge=1, le=100)
 
 
 class PolicyDocument(Part):
     """`applies_when` left out: for every case. `grace`: no service is taken before it ends, however many failures."""
 
     name: Name
-    version: int = Field(ge=1)
+    version: Whole = Field(ge=1)
     applies_when: Condition | None = None
     retries: Retries
     contact: Contact = Contact()

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from policies.calendars import seasons
-from policies.conditions import LISTED, Condition
+from policies.conditions import LISTED, Condition, TenureRange
 from policies.declines import TREATMENTS, Category, Retryable
 from policies.document import (
     MAX_BYTES,
@@ -26,7 +26,7 @@ from policies.events import CloseOutcome
 from policies.findings import Finding, Path
 from policies.nearest_word import suggestion
 from policies.reachable import is_reachable
-from policies.written import WEEKDAYS, Hours
+from policies.written import WEEKDAYS, Hours, write_duration
 
 NAMES_OF_OTHER_WORDS = frozenset({"limited", "suspended", "reinstated", "recovered"})
 """Words that go out with what they tell of; a message of such a name would stand in their way."""
@@ -64,7 +64,9 @@ def _condition(condition: Condition, path: Path) -> Iterator[Finding]:
     for field in (*LISTED, "tags"):
         yield from _twice(getattr(condition, field) or (), (*path, field))
     for field, wanted in (("amount", condition.amount), ("tenure", condition.tenure)):
-        if wanted:
+        if wanted == TenureRange():
+            yield Finding((*path, field), "says nothing without a bound; give at_least, below or both, or leave it out")
+        elif wanted:
             yield from _range(wanted.at_least, wanted.below, (*path, field))
     for n, part in enumerate(condition.all or ()):
         yield from _condition(part, (*path, "all", n))
@@ -90,17 +92,29 @@ def _retries(retries: Retries) -> Iterator[Finding]:
                 yield Finding(("retries", name, position - 1), says)
     if retries.timing == "adaptive" and not retries.window:
         yield Finding(("retries", "timing"), "adaptive needs a window in which times are chosen, such as window: 28d")
+    if retries.timing == "adaptive" and retries.window and retries.gap >= retries.window:
+        earliest, latest = write_duration(retries.gap), write_duration(retries.window)
+        says = f"ends at {latest}, and the first retry comes a gap of {earliest} after the failure, so there is none"
+        yield Finding(("retries", "window"), f"{says}; widen it or shorten the gap")
     if retries.timing == "adaptive" and retries.ladder:
         yield Finding(("retries", "ladder"), "adaptive timing chooses its own times; leave the ladder out")
     if retries.timing == "ladder" and not retries.ladder:
         yield Finding(("retries",), "a ladder is missing; give its rungs, such as ladder: [1d, 3d, 6d]")
     if retries.timing == "ladder" and retries.window:
         yield Finding(("retries", "window"), "a window is for adaptive timing; leave it out or say timing: adaptive")
-    most, wanted = retries.maximum, len(retries.ladder)
-    if most < wanted:
-        says = f"maximum {most} never reaches rung {most + 1} of {wanted}; raise it or drop rungs"
-        yield Finding(("retries", "maximum"), says)
+    yield from _maximum(retries)
     yield from _avoid(retries.avoid)
+
+
+def _maximum(retries: Retries) -> Iterator[Finding]:
+    most, rungs = retries.maximum, len(retries.ladder)
+    of_all = f"{rungs}"
+    if most >= rungs:
+        rungs += len(retries.immediate)
+        of_all = f"the {rungs} that a technical decline may use, immediate ones included"
+    if most < rungs:
+        says = f"maximum {most} never reaches rung {most + 1} of {of_all}; raise it or drop rungs"
+        yield Finding(("retries", "maximum"), says)
 
 
 def _avoid(avoid: Avoid) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ search that grows beyond MOST_STEPS gives up and calls the policy reachable: wha
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from policies.conditions import (
     AmountRange,
@@ -23,6 +23,8 @@ from policies.conditions import (
 from policies.instruments import PaymentType
 from policies.money import Money
 from policies.risk import RiskLevel
+
+Value = TypeVar("Value", int, timedelta)
 
 MOST_STEPS = 5_000
 
@@ -84,17 +86,20 @@ def _with_inner_ones(conditions: Sequence[Condition]) -> Iterator[Condition]:
 
 
 def _amounts(asked: AmountRange) -> Iterator[Money | None]:
-    """Unknown, each bound and the one before it; between two bounds nothing changes."""
     yield None
-    bounds = [bound for bound in (asked.at_least, asked.below) if bound is not None] or [0]
-    for minor in bounds:
-        yield Money(amount_minor=minor - 1, currency=asked.currency)
+    for minor in _told_apart((asked.at_least, asked.below), 1, 0):
         yield Money(amount_minor=minor, currency=asked.currency)
 
 
 def _tenures(asked: TenureRange) -> Iterator[timedelta | None]:
     yield None
-    for bound in (asked.at_least, asked.below):
+    yield from _told_apart((asked.at_least, asked.below), timedelta.resolution, timedelta())
+
+
+def _told_apart(bounds: Sequence[Value | None], step: Value, least: Value) -> list[Value]:
+    """The least there can be, each bound and the value before it; between them nothing changes."""
+    values: list[Value] = [least]
+    for bound in bounds:
         if bound is not None:
-            yield bound - timedelta.resolution
-            yield bound
+            values += [bound - step, bound]
+    return [value for value in values if value >= least]

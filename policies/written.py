@@ -16,9 +16,12 @@ class Part(BaseModel):
 
 
 Text = Annotated[str, Field(min_length=1)]
+Whole = Annotated[int, Field(strict=True)]
+YesNo = Annotated[bool, Field(strict=True)]
+"""Written as such: true is no 1, and a number in quotes is a text."""
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(\d{1,4})([mhd])")
+_DURATION = re.compile(r"(\d{1,4})([mhd])", re.ASCII)
 
 
 def _read_duration(raw: Any) -> Any:
@@ -44,7 +47,7 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["15m", "6h", "3d"]}),
 ]
 
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 
 
 def _read_clock(raw: Any) -> Any:

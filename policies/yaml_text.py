@@ -1,7 +1,7 @@
 """A YAML text that knows where everything stands in it, for documents that people write. Reads no file itself.
 
-YAML can say much more than they need: a few lines of aliases grow into gigabytes, brackets nest without end, escapes
-make characters that no text may hold. All of that is refused before anything is built from it.
+YAML can say much more than they need: a few lines of aliases grow into gigabytes, brackets nest without end, tags and
+escapes make bytes, sets and characters that no text may hold. All of that is refused before anything is built from it.
 """
 
 import re
@@ -93,6 +93,9 @@ class _Composer(Composer):
         event = self.parser.peek_event()
         if event.anchor is not None:
             says = "anchors (&) and aliases (*) are not followed; write the part out in each place"
+            raise ComposerError(None, None, says, event.start_mark)
+        if getattr(event, "ctag", None) is not None:
+            says = "tags (!) are not read; write the plain value, a number as a word in quotes"
             raise ComposerError(None, None, says, event.start_mark)
         if self.depth == DEEPEST:
             raise ComposerError(None, None, f"nested deeper than {DEEPEST} levels; make it flatter", event.start_mark)

@@ -85,6 +85,12 @@ EUR: dict[str, Any] = {"currency": "EUR"}
         ([], {"all": [segments("a"), segments("b")]}),
         ([], {**segments("a"), "not": segments("a", "b")}),
         ([], {"amount": {**EUR, "at_least": 9, "below": 9}}),
+        ([], {"amount": {**EUR, "below": 0}}),
+        ([], {"amount": {**EUR, "at_least": -9, "below": -3}}),
+        ([{"amount": {**EUR, "at_least": -5}}], {"amount": EUR}),
+        ([{"amount": EUR}], {"amount": {**EUR, "below": 500}}),
+        ([], {"tenure": {"below": "0d"}}),
+        ([{"tenure": {"at_least": "0d"}}], {"tenure": {"below": "10d"}}),
     ],
 )
 def test_what_a_person_would_call_unreachable_is_found(before: list[dict[str, Any]], wanted: dict[str, Any]) -> None:
@@ -101,6 +107,10 @@ def test_what_a_person_would_call_unreachable_is_found(before: list[dict[str, An
         ([{"amount": {**EUR, "below": 7}}, {"amount": {**EUR, "at_least": 7}}], segments("a")),
         ([{"tenure": {"at_least": "3d"}}, {"tenure": {"below": "3d"}}], segments("a")),
         ([{"plan_intervals": ["day", "week", "month", "year"]}], segments("a")),
+        ([], {"amount": EUR}),
+        ([], {"amount": {**EUR, "below": 1}}),
+        ([{"amount": {**EUR, "at_least": 1}}], {"amount": EUR}),
+        ([{"tenure": {"at_least": "0d"}}], segments("a")),
     ],
 )
 def test_what_leaves_somebody_over_is_reachable(before: list[dict[str, Any]], wanted: dict[str, Any]) -> None:

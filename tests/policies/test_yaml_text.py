@@ -82,6 +82,14 @@ def test_an_escape_makes_no_character_that_no_text_may_hold(escape: str, place: 
     assert refused(f'"{escape}": a') == f"x.yaml:1:1: {says}"
 
 
+@pytest.mark.parametrize(
+    "text", ["name: !!binary YWJj", "name: !!set {a, b}", "name: !!python/name:os.system x", "name: ! 1"]
+)
+def test_tags_are_not_read(text: str) -> None:
+    says = "tags (!) are not read; write the plain value, a number as a word in quotes"
+    assert refused(text) == f"x.yaml:1:7: {says}"
+
+
 def test_the_bytes_of_a_file_are_utf_8() -> None:
     assert read_yaml("\ufeffname: Größe\n".encode(), "x.yaml").raw == {"name": "Größe"}
     latin = refused("name: x\nsaid: Größe\n".encode("latin-1"))
