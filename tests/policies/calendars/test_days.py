@@ -67,6 +67,9 @@ def test_the_next_and_the_previous_business_day_are_business_days(day: date, cou
         ("DE", 2026, 10, date(2026, 10, 30)),
         ("BR", 2026, 11, date(2026, 11, 9)),
         ("US", 2026, 11, date(2026, 11, 20)),
+        ("CA", 2026, 11, date(2026, 11, 19)),
+        ("CA", 2026, 11, date(2026, 11, 20)),
+        ("IE", 2026, 11, date(2026, 11, 19)),
         (None, 2026, 11, date(2026, 11, 30)),
     ],
 )
