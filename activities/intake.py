@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from activities.sources.contract import Addressed, Item, Speaker
-from activities.store.inbox import Burial, InboxRow
+from activities.sources.contract import UNRESOLVED, Addressed, Item, Speaker
+from activities.store.inbox import NOTHING_SAID, Burial, InboxRow, Verdict
 from activities.store.store import Store
 from activities.tally import Tally
 from policies.base import Record
 from policies.events import AnyEvent, Ignored, Unreadable
-from policies.intake.checks import Finding, amount_of, findings_of, strictest
+from policies.intake.checks import CONFLICT, Finding, amount_of, findings_of, limited, strictest
 from policies.intake.impact import Stakes
 from policies.intake.profile import Action, Profiles
 from policies.money import EXPONENTS, Money
@@ -79,11 +79,10 @@ class Intake:
         strongest: Action,
     ) -> Taken:
         said = self._speakers[source].normalise(item.body, item.event_key)
-        event = said.dated(now).event if isinstance(said, Addressed) else None
-        findings = findings_of(self._profiles.of(source, account), event, now) if event else ()
-        burial = await self._burial_by_rule(source, account, event, findings, strongest)
-        inbox = self._store.inbox
-        stored = await inbox.receive(
+        verdict, clash = NOTHING_SAID, NOTHING_SAID
+        if isinstance(said, Addressed):
+            verdict, clash = await self._judged(source, account, said.dated(now).event, now, strongest)
+        stored = await self._store.inbox.receive(
             source,
             account,
             item.event_key,
@@ -92,46 +91,44 @@ class Intake:
             now,
             traceparent,
             unproven=unproven,
-            burial=burial,
-            findings=findings,
-            invoice_id=event.invoice_id if event else None,
+            verdict=verdict,
+            clash=clash,
         )
         if not stored.first:
-            return Taken(event=item.event_key, status="duplicate", note=_note(said))
-        if burial:
+            is_refused = stored.state == "refused"
+            note = "it was refused before, and waits for a person" if is_refused else _note(said)
+            return Taken(event=item.event_key, status="refused" if is_refused else "duplicate", note=note)
+        if burial := verdict.burial or (clash.burial if stored.conflict else None):
             status: Literal["quarantined", "refused"] = "refused" if burial.state == "refused" else "quarantined"
             return Taken(event=item.event_key, status=status, note=burial.detail)
-        if stored.conflict:
-            return await self._conflicting(source, account, stored.id, item, event, now)
-        return Taken(event=item.event_key, status="stored", note=_note(said))
+        return Taken(event=item.event_key, status="conflict" if stored.conflict else "stored", note=_note(said))
 
-    async def _conflicting(
-        self, source: str, account: str, row_id: str, item: Item, event: AnyEvent | None, now: datetime
-    ) -> Taken:
-        """Known only once it is stored, and stored is answered with 2xx: nothing stricter than quarantine."""
-        found = findings_of(self._profiles.of(source, account), event, now, is_conflict=True) if event else ()
-        found = tuple(finding for finding in found if finding.field == "event_id")
-        burial = await self._burial_by_rule(source, account, event, found, Action.QUARANTINE)
-        await self._store.inbox.found(row_id, source, account, found, event.invoice_id if event else None, now)
-        if burial is None:
-            return Taken(event=item.event_key, status="conflict")
-        await self._store.inbox.bury(row_id, burial, now)
-        return Taken(event=item.event_key, status="quarantined", note=burial.detail)
+    async def _judged(
+        self, source: str, account: str, event: AnyEvent, now: datetime, strongest: Action
+    ) -> tuple[Verdict, Verdict]:
+        """What the rules say of it, and what they would add should its id have been here with another body. That is
+        known only once it is stored, and what is stored so is never refused."""
+        found = findings_of(self._profiles.of(source, account), event, now, is_conflict=True)
+        of_clash = tuple(finding for finding in found if finding.field == CONFLICT)
+        of_event = tuple(finding for finding in found if finding.field != CONFLICT)
+        return (
+            await self._verdict(source, account, event, limited(of_event, strongest)),
+            await self._verdict(source, account, event, limited(of_clash, Action.QUARANTINE)),
+        )
 
-    async def _burial_by_rule(
-        self, source: str, account: str, event: AnyEvent | None, findings: tuple[Finding, ...], strongest: Action
-    ) -> Burial | None:
-        decisive = strictest(findings)
-        if event is None or decisive is None or decisive.action is Action.WARN:
-            return None
-        is_refused = decisive.action is Action.REFUSE and strongest is Action.REFUSE
-        return Burial(
+    async def _verdict(self, source: str, account: str, event: AnyEvent, findings: tuple[Finding, ...]) -> Verdict:
+        verdict, decisive = Verdict(findings=findings, invoice_id=_invoice_of(event)), strictest(findings)
+        if decisive is None or decisive.action is Action.WARN:
+            return verdict
+        is_refused = decisive.action is Action.REFUSE
+        burial = Burial(
             state="refused" if is_refused else "dead",
             reason="refused" if is_refused else "quarantined",
             detail=f"rule {decisive.rule}: {decisive.detail}",
             field=decisive.field,
             **await self._about(source, account, event),
         )
+        return verdict.model_copy(update={"burial": burial})
 
     async def bury(self, row: InboxRow, reason: str, detail: str, field: str | None, now: datetime) -> None:
         """A row that the relay could make nothing of."""
@@ -148,7 +145,7 @@ class Intake:
 
     async def _about(self, source: str, account: str, event: AnyEvent) -> dict[str, Any]:
         weighed = await self._weighed(source, account, amount_of(event), event.customer_id)
-        return {"kind": event.kind, "invoice_id": event.invoice_id, **weighed}
+        return {"kind": event.kind, "invoice_id": _invoice_of(event), **weighed}
 
     async def _weighed(
         self, source: str, account: str, amount: Money | None, customer_id: str | None
@@ -156,6 +153,11 @@ class Intake:
         customers = self._store.customers
         segment = (await customers.get(source, account, customer_id)).segment if customer_id else None
         return {"customer_id": customer_id, "amount": amount, "stake": self._stakes.stake(amount, segment)}
+
+
+def _invoice_of(event: AnyEvent) -> str | None:
+    """None when its source does not say."""
+    return None if event.invoice_id == UNRESOLVED else event.invoice_id
 
 
 def _note(said: Addressed | Ignored | Unreadable) -> str | None:

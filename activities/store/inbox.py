@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -16,11 +17,13 @@ LEASE = timedelta(seconds=20)
 
 
 class Received(Record):
-    """`first` false: these bytes were here before. `conflict`: the same event id came with another body."""
+    """`first` false: these bytes were here before, and `state` says what they are now. `conflict`: the same event id
+    came with another body."""
 
     id: str
     first: bool
     conflict: bool
+    state: str
 
 
 class InboxRow(Record):
@@ -55,6 +58,18 @@ class Burial(Record):
     stake: float = 0
 
 
+class Verdict(Record):
+    """What an account's rules say of an event: which spoke, and whether it is held back. `invoice_id`: what it is
+    about, so that a later event of that invoice can prove them wrong."""
+
+    findings: tuple[Finding, ...] = ()
+    burial: Burial | None = None
+    invoice_id: str | None = None
+
+
+NOTHING_SAID = Verdict()
+
+
 class Inbox:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -71,12 +86,12 @@ class Inbox:
         traceparent: str | None = None,
         held_for: timedelta | None = None,
         unproven: bool = False,
-        burial: Burial | None = None,
-        findings: tuple[Finding, ...] = (),
-        invoice_id: str | None = None,
+        verdict: Verdict = NOTHING_SAID,
+        clash: Verdict = NOTHING_SAID,
     ) -> Received:
         """Commits before it returns. `held_for` keeps the relay away while the caller delivers the row itself.
-        `burial`, `findings`: what the account's profile says of it, kept in the same commit."""
+        `verdict`: what the account's rules say of it, `clash`: what they add should its id have been here with another
+        body; kept in the same commit."""
         row = {
             "id": uuid.uuid4(),
             "source": source,
@@ -91,49 +106,29 @@ class Inbox:
             "body": body,
         }
         async with self._pool.acquire() as connection:
-            if not findings:
-                return _received(await self._queries.receive(connection, **row))
-            async with connection.transaction():
+            # Nothing but a warning of a clash may come a moment later: then one statement is one commit.
+            is_one_statement = not verdict.findings and clash.burial is None
+            async with nullcontext() if is_one_statement else connection.transaction():
                 received = _received(await self._queries.receive(connection, **row))
                 if received.first:
-                    await self._add_findings(connection, received.id, source, account, findings, invoice_id, now)
-                    if burial:
-                        await self._bury(connection, received.id, burial, now)
+                    await self._keep(connection, row, verdict)
+                if received.first and received.conflict:
+                    await self._keep(connection, row, clash)
         return received
 
-    async def found(
-        self,
-        row_id: str,
-        source: str,
-        account: str,
-        findings: tuple[Finding, ...],
-        invoice_id: str | None,
-        now: datetime,
-    ) -> None:
-        """What rules said of a row that is stored already."""
-        async with self._pool.acquire() as connection:
-            await self._add_findings(connection, row_id, source, account, findings, invoice_id, now)
-
-    async def _add_findings(
-        self,
-        connection: Any,
-        row_id: str,
-        source: str,
-        account: str,
-        findings: tuple[Finding, ...],
-        invoice_id: str | None,
-        now: datetime,
-    ) -> None:
-        for finding in findings:
+    async def _keep(self, connection: Any, row: dict[str, Any], verdict: Verdict) -> None:
+        for finding in verdict.findings:
             await self._queries.add_finding(
                 connection,
-                row_id=uuid.UUID(row_id),
-                source=source,
-                account=account,
+                row_id=row["id"],
+                source=row["source"],
+                account=row["account"],
                 **finding.model_dump(),
-                invoice_id=invoice_id,
-                at=now,
+                invoice_id=verdict.invoice_id,
+                at=row["received_at"],
             )
+        if verdict.burial:
+            await self._bury(connection, str(row["id"]), verdict.burial, row["received_at"])
 
     async def lease(self, now: datetime, batch: int) -> list[InboxRow]:
         """Rows that are due, claimed for LEASE; nobody else gets them meanwhile. Oldest first."""
@@ -210,4 +205,4 @@ class Inbox:
 
 
 def _received(row: Any) -> Received:
-    return Received(id=str(row["id"]), first=row["times_received"] == 1, conflict=row["conflict"])
+    return Received(id=str(row["id"]), first=row["times_received"] == 1, conflict=row["conflict"], state=row["state"])

@@ -22,6 +22,9 @@ from policies.intake.profile import (
 )
 from policies.money import Money
 
+CONFLICT = "event_id"
+"""The field of a finding that needs to know what was here before; no other check names it."""
+
 
 class Finding(Record):
     """`field`: of the canonical event. A shadow finding changes nothing."""
@@ -81,7 +84,7 @@ def _complaints(rule: Rule, event: AnyEvent, received_at: datetime, is_conflict:
                 yield "decline", f"the code {event.decline.code} of {event.decline.gateway} stands in no table"
         case Conflict():
             if is_conflict:
-                yield "event_id", "the id of this event was here before with other content"
+                yield CONFLICT, "the id of this event was here before with other content"
         case _:
             assert_never(rule)
 

@@ -14,12 +14,12 @@ with known as (
     from known
     on conflict (source, account, event_key, body_sha256)
         do update set times_received = k.times_received + 1, last_received_at = excluded.received_at
-    returning k.id, k.received_at, k.times_received, k.conflict
+    returning k.id, k.received_at, k.times_received, k.conflict, k.state
 ), stored as (
     insert into inbox_bodies (id, received_at, headers, body)
     select key.id, key.received_at, :headers, :body from key where key.times_received = 1
 )
-select id, times_received, conflict from key;
+select id, times_received, conflict, state from key;
 
 -- name: lease(now, claimed_until, batch)
 with due as (

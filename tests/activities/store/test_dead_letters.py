@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activities.store.dead_letters import Act, By, LeftAlone, Place, Wanted
-from activities.store.inbox import Burial
+from activities.store.inbox import Burial, Verdict
 from activities.store.store import Store
 from policies.intake.checks import Finding
 from policies.intake.impact import impact
@@ -53,11 +53,13 @@ class Letters:
             headers or {},
             body,
             came,
-            findings=tuple(
-                Finding(rule=rule, action=Action.QUARANTINE, shadow=shadow, field="amount", detail="odd")
-                for rule, shadow in spoke
+            verdict=Verdict(
+                findings=tuple(
+                    Finding(rule=rule, action=Action.QUARANTINE, shadow=shadow, field="amount", detail="odd")
+                    for rule, shadow in spoke
+                ),
+                invoice_id=burial.get("invoice_id"),
             ),
-            invoice_id=burial.get("invoice_id"),
         )
         why = {"reason": "unreadable", "detail": "data.object.id is missing", "stake": stake, **burial}
         await self.store.inbox.bury(received.id, Burial(**why), came)
