@@ -17,6 +17,7 @@ from policies.declines import (
     Row,
     all_rows,
     classify,
+    in_tables,
     nearest,
     plain_code,
     scheme_code,
@@ -207,6 +208,13 @@ def test_a_customer_at_the_checkout_without_funds_must_do_something_a_later_char
 def test_a_fraud_signal_survives_a_harder_word_without_one() -> None:
     decline = classify("stripe", "stolen_card", advice_code="do_not_try_again")
     assert decline.fraud_signal
+
+
+def test_a_code_is_known_to_a_gateway_or_not_whatever_it_means() -> None:
+    assert in_tables("gocardless", "other")
+    assert in_tables("iso8583", "5")
+    assert not in_tables("stripe", "insuficient_funds")
+    assert not in_tables("nobody", "insufficient_funds")
 
 
 def test_a_slip_of_the_pen_is_told_the_nearest_codes() -> None:
