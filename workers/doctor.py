@@ -7,15 +7,17 @@ import aiohttp
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.sources.mapped.load import MappingError
 from activities.store.database import make_pool, pending_migrations
 from api.errors import DATABASE_DOWN
 from policies.base import Record
 from policies.intake.load import ProfilesError
 from policies.load import PolicyError
+from workers.mappings import mapped_speakers
 from workers.mistakes import Mistake
 from workers.settings import Settings
 from workers.temporal import connect, missing_search_attributes, retention_of
-from workers.wiring import read_policies, read_profiles
+from workers.wiring import SPEAKERS, read_policies, read_profiles
 
 PATIENCE = aiohttp.ClientTimeout(total=3)
 
@@ -33,6 +35,7 @@ async def examine(settings: Settings) -> list[Finding]:
     checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [
         _policies,
         _profiles,
+        _mappings,
         _secrets,
         _database,
         _temporal,
@@ -62,6 +65,20 @@ async def _profiles(settings: Settings) -> list[Finding]:
         return [Finding(what="intake profiles", status="warning", says=says, way_out=way_out)]
     counted = f"{len(profiles)} of {settings.intake_profiles}" if profiles else "the default one, which refuses nothing"
     return [Finding(what="intake profiles", status="ok", says=counted)]
+
+
+async def _mappings(settings: Settings) -> list[Finding]:
+    try:
+        mapped = mapped_speakers(settings.mappings, SPEAKERS)
+    except (MappingError, OSError) as error:
+        way_out = "mend the file named; `recoup intake lint FILE` says when it is right"
+        return [Finding(what="mappings", status="failed", says=str(error), way_out=way_out)]
+    senders = {source for source, _ in settings.places_that_send()}
+    if silent := sorted(set(mapped) - senders):
+        way_out = "give them a secret in RECOUP_WEBHOOK_SECRETS, or take them out of RECOUP_MAPPINGS"
+        return [Finding(what="mappings", status="warning", says=f"cannot send: {', '.join(silent)}", way_out=way_out)]
+    editions = ", ".join(speaker.document.edition for speaker in mapped.values())
+    return [Finding(what="mappings", status="ok", says=editions)] if mapped else []
 
 
 async def _secrets(settings: Settings) -> list[Finding]:

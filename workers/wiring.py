@@ -26,6 +26,7 @@ from policies.document import PolicyDocument
 from policies.intake.load import load_profiles
 from policies.intake.profile import Profiles
 from policies.load import load_policies
+from workers.mappings import mapped_speakers
 from workers.mistakes import Mistake
 from workers.settings import Settings
 
@@ -76,6 +77,11 @@ def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapter
         fraud=SandboxFraudCheck(sandbox),
         access=SandboxAccess(sandbox),
     )
+
+
+def speakers_of(settings: Settings) -> dict[str, Speaker]:
+    """Our own and the mapped ones. Raises MappingError with file, line and what to do, or OSError."""
+    return {**SPEAKERS, **mapped_speakers(settings.mappings, SPEAKERS)}
 
 
 def read_policies(paths: list[Path]) -> tuple[PolicyDocument, ...]:

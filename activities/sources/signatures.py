@@ -95,15 +95,20 @@ STANDARD_KEY_MIN = 24
 
 
 def standard_webhook_matches(
-    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    headers: Mapping[str, str],
+    body: bytes,
+    secrets: Sequence[str],
+    now: datetime,
+    names: Sequence[str] = STANDARD_HEADERS,
 ) -> Verified | Rejected:
     """standardwebhooks.com: `webhook-signature: v1,<base64>[ v1,<base64>]`, each an HMAC-SHA256 of
-    `<webhook-id>.<webhook-timestamp>.<body>`. A secret is `whsec_` and the key in base64, or the base64 alone."""
+    `<webhook-id>.<webhook-timestamp>.<body>`. A secret is `whsec_` and the key in base64, or the base64 alone.
+    `names`: of the three headers, where a sender calls them something else."""
     keys = tuple(key for secret in secrets if (key := _standard_key(secret)))
     if not keys:
         return Rejected(reason="no signing secret is configured for this endpoint")
     given = []
-    for name in STANDARD_HEADERS:
+    for name in names:
         values = header_values(headers, name)
         if len(values) != 1:
             return Rejected(reason=f"the header {name} must be given once, not {len(values)} times")
@@ -113,11 +118,11 @@ def standard_webhook_matches(
     message_id, stamp, signed = given
     signed_at = unix_seconds(stamp)
     if signed_at is None:
-        return Rejected(reason="the header webhook-timestamp is no number of seconds since 1970")
+        return Rejected(reason=f"the header {names[1]} is no number of seconds since 1970")
     signatures = [part.removeprefix("v1,") for part in signed.split() if part.startswith("v1,")]
     message = f"{message_id}.{stamp}.".encode() + body
     if not any_matches((base64.b64encode(hmac_sha256(key, message)).decode() for key in keys), signatures):
-        return Rejected(reason="no v1 signature of webhook-signature belongs to this body and our secrets")
+        return Rejected(reason=f"no v1 signature of {names[2]} belongs to this body and our secrets")
     if late := outside_tolerance(signed_at, now, STANDARD_TOLERANCE):
         return Rejected(reason=late)
     return Verified(signed_at=datetime.fromtimestamp(signed_at, UTC))
