@@ -19,6 +19,7 @@ from policies.events import (
     MethodChange,
     PaymentFailed,
     PaymentMethodChanged,
+    PaymentSucceeded,
     SubscriptionCancelled,
 )
 
@@ -80,8 +81,17 @@ def _invoice_due(event: _Event) -> Addressed:
     return Addressed(event=PaymentFailed(**event.about(event.invoice_number)))
 
 
-def _paid(_: _Event) -> Ignored:
-    return not_dunning("JSON does not say whether, or how much, was paid; the invoice is read before each act")
+def _invoice_paid(event: _Event) -> Addressed:
+    """All of it, however much that was: JSON tells no sums."""
+    return Addressed(event=PaymentSucceeded(**event.about(event.invoice_number)))
+
+
+def _some_payment(_: _Event) -> Ignored:
+    return not_dunning("JSON does not say whether the payment was all that was owed; charge_invoice.paid does")
+
+
+def _closed(_: _Event) -> Ignored:
+    return not_dunning("JSON does not say whether the invoice was closed as paid; charge_invoice.paid does")
 
 
 def _invoice_failed(event: _Event) -> Addressed:
@@ -111,13 +121,13 @@ def _account_changed(event: _Event) -> Addressed:
 
 JSON_HANDLERS: dict[str, Callable[[_Event], Addressed | Ignored]] = {
     "payment.failed": _payment_failed,
-    "payment.succeeded": _paid,
+    "payment.succeeded": _some_payment,
     "dunning_event.created": _invoice_due,
     "charge_invoice.past_due": _invoice_due,
-    "charge_invoice.paid": _paid,
+    "charge_invoice.paid": _invoice_paid,
     "charge_invoice.failed": _invoice_failed,
     "invoice.past_due": _invoice_due,
-    "invoice.closed": _paid,
+    "invoice.closed": _closed,
     "subscription.expired": _subscription_expired,
     "subscription.canceled": will_not_renew,
     "billing_info.updated": _method_changed,

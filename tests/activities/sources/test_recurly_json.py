@@ -18,6 +18,7 @@ from policies.events import (
     MethodChange,
     PaymentFailed,
     PaymentMethodChanged,
+    PaymentSucceeded,
     SubscriptionCancelled,
     Unreadable,
 )
@@ -67,12 +68,16 @@ def test_a_failed_invoice_is_given_up() -> None:
     assert told("charge_invoice.failed", invoice_number=1007) == Addressed(event=InvoiceVoided(**about("1007")))
 
 
-@pytest.mark.parametrize("kind", ["payment.succeeded", "charge_invoice.paid", "invoice.closed"])
-def test_what_was_paid_is_not_told(kind: str) -> None:
+def test_a_paid_invoice_is_paid_however_much_that_was() -> None:
+    assert told("charge_invoice.paid", invoice_number=1007) == Addressed(event=PaymentSucceeded(**about("1007")))
+
+
+@pytest.mark.parametrize("kind", ["payment.succeeded", "invoice.closed"])
+def test_what_may_be_a_part_of_it_or_no_payment_at_all_settles_nothing(kind: str) -> None:
     answer = said(kind, invoice_number=1007, uuid=PAYMENT)
     assert isinstance(answer, Ignored)
     assert answer.reason is IgnoredBecause.NOT_DUNNING
-    assert "how much" in answer.detail
+    assert "charge_invoice.paid does" in answer.detail or "whether the invoice was closed as paid" in answer.detail
 
 
 def test_an_expired_subscription_ends_the_claim_and_a_cancelled_one_goes_on() -> None:
