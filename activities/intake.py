@@ -44,6 +44,11 @@ class Intake:
         self._profiles = profiles or Profiles()
         self._stakes = stakes or Stakes()
 
+    @property
+    def base_currency(self) -> str:
+        """In which dead letters are weighed."""
+        return self._stakes.base
+
     async def receive(
         self,
         source: str,

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from api import auth, cases, customers, errors, health, telemetry, webhooks
+from api import auth, cases, customers, dead_letters, errors, health, telemetry, webhooks
 from api.parts import PARTS, ApiParts
 
 
@@ -24,6 +24,10 @@ def make_app(parts: ApiParts) -> web.Application:
             web.post(f"{case}/actions/{{kind}}", cases.act_on_case),
             web.get("/tasks", cases.list_tasks),
             web.post("/tasks/{key:.+}/done", cases.finish_task),
+            web.get("/dead-letters", dead_letters.list_letters),
+            web.post("/dead-letters/bulk", dead_letters.act_on_letters),
+            web.get("/dead-letters/{id}", dead_letters.show_letter),
+            web.post("/dead-letters/{id}/{action:retry|release|discard}", dead_letters.act_on_letter),
             web.get("/health/live", health.live),
             web.get("/health/ready", health.ready),
             web.get("/health/sources", health.sources),

@@ -11,10 +11,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from activities.store.database import Pool, queries
 from policies.base import Record, Request, ShortText, UtcTime
+from policies.card_numbers import looks_like_card_number
 from policies.masked import masked
 from policies.money import Money
 from policies.written import Duration
@@ -37,9 +38,18 @@ class Act(StrEnum):
     DISCARD = "discard"
 
 
+def _no_card_number(text: str) -> str:
+    if looks_like_card_number(text):
+        raise ValueError("looks like a card number; leave it out")
+    return text
+
+
+Why = Annotated[ShortText, AfterValidator(_no_card_number)]
+
+
 class By(Request):
     actor: ShortText
-    reason: ShortText
+    reason: Why
 
 
 class Wanted(BaseModel):
