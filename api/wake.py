@@ -17,6 +17,10 @@ GATHER_SECONDS = 0.02
 log = logging.getLogger(__name__)
 
 
+async def wake_relays(pool: Pool) -> None:
+    await pool.execute("select pg_notify($1, '')", CHANNEL)
+
+
 class RelayWaker:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -41,6 +45,6 @@ class RelayWaker:
             await asyncio.sleep(GATHER_SECONDS)
             self._wanted.clear()
             try:
-                await self._pool.execute("select pg_notify($1, '')", CHANNEL)
+                await wake_relays(self._pool)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 log.warning("relays were not woken (%s); they poll", type(error).__name__)

@@ -1,6 +1,5 @@
 """`recoup policy impact` and `recoup policy migrate`: their options and words. What they do is in `policy_tools`."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.mistakes import Mistake
+from workers.confirmation import confirmation
 
 if TYPE_CHECKING:
     from activities.store.cases import Selection
@@ -117,8 +116,4 @@ def _snapshot(settings: "Settings", named: str) -> "PolicySnapshot":
 
 
 def _confirmation(edition: str, yes: bool) -> Callable[[int], bool]:
-    if yes:
-        return lambda _: True
-    if not sys.stdin.isatty():
-        raise Mistake("nobody is there to confirm; look with `recoup policy impact`, then repeat this with --yes")
-    return lambda number: typer.confirm(f"Move {number} running cases to {edition}?", err=True)
+    return confirmation(f"Move {{number}} running cases to {edition}?", "recoup policy impact", yes)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeVar
 
-import asyncpg
 from rich.console import Console
 from rich.progress import Progress
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError, WorkflowQueryRejectedError
@@ -19,12 +18,11 @@ from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError
 
 from activities.store.cases import RunningCase, Selection
-from activities.store.database import make_pool
 from activities.store.store import Store
-from api.errors import DATABASE_DOWN
 from policies.base import Record
 from policies.document import PolicySnapshot
 from workers.mistakes import Mistake
+from workers.opened_store import opened_store
 from workers.settings import Settings
 from workers.temporal import connect, retention_of
 from workflows.contracts import CaseNow, DunningResult
@@ -68,14 +66,8 @@ async def reached(settings: Settings) -> AsyncIterator[Reach]:
     except (RuntimeError, ValueError, RPCError) as error:
         way_out = "start it, or mend RECOUP_TEMPORAL_ADDRESS and RECOUP_TEMPORAL_NAMESPACE"
         raise Mistake(f"Temporal at {settings.temporal_address} does not answer; {way_out}") from error
-    pool = await make_pool(settings.database_url.get_secret_value(), settings.database_pool)
-    try:
-        yield Reach(Store(pool), temporal)
-    except (asyncpg.PostgresError, *DATABASE_DOWN) as error:
-        way_out = "`recoup doctor` says what to do"
-        raise Mistake(f"the database cannot be asked ({type(error).__name__}); {way_out}") from error
-    finally:
-        await pool.close()
+    async with opened_store(settings) as store:
+        yield Reach(store, temporal)
 
 
 def selection(new: PolicySnapshot, held: str | None, segment: str | None, every: bool) -> Selection:
