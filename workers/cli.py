@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from workers.cli_dlq import dlq
 from workers.cli_intake import intake
 from workers.cli_policy import policy
 from workers.cli_rules import declines, network
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(intake)
+app.add_typer(dlq)
 app.add_typer(policy)
 app.add_typer(declines)
 app.add_typer(network)
