@@ -1,19 +1,40 @@
-"""Who is calling. All but webhooks (signed) and whether we live needs a bearer token; the token says who acts."""
+"""Who is calling. What the table of routes does not declare open needs a bearer token; the token says who acts."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from api.errors import Handler, refuse
 from api.parts import ACTOR, PARTS
 
-OPEN_PREFIXES = ("/webhooks/", "/health/live", "/health/ready")
+
+@dataclass(frozen=True)
+class OpenDoors:
+    """`beginnings`: of the addresses of open routes. Who misspells one of them is told so, with or without a token."""
+
+    handlers: frozenset[object]
+    beginnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, routes: Iterable[web.RouteDef]) -> "OpenDoors":
+        doors = tuple(routes)
+        beginnings = sorted({door.path.partition("{")[0] for door in doors})
+        return cls(frozenset(door.handler for door in doors), tuple(beginnings))
+
+    def let_in(self, request: web.Request) -> bool:
+        if request.match_info.http_exception is None:
+            return request.match_info.handler in self.handlers
+        return request.path.startswith(self.beginnings)
+
+
+OPEN = web.AppKey("open", OpenDoors)
 
 
 @web.middleware
 async def known_callers_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.path.startswith(OPEN_PREFIXES):
+    if request.app[OPEN].let_in(request):
         return await handler(request)
     actor = _actor(request.headers.get("Authorization", ""), request.app[PARTS].tokens)
     if actor is None:

@@ -4,20 +4,35 @@ The answer is the case's own; when it takes longer than a person waits, or Tempo
 the relay delivers the row.
 """
 
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, JsonValue, StringConstraints
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.errors import TemporalUnreachable, answer, first_complaint, refuse
-from api.parts import ACTOR, PARTS, ApiParts
+from activities.customers import OneLine
+from activities.store.cases import CaseRow, CaseSummary, Task
+from api.errors import TemporalUnreachable, answer, refuse
+from api.parts import ApiParts
+from api.routes import UNAVAILABLE, Address, Answer, Call, Nothing, Route, refused
 from api.telemetry import current_traceparent
-from policies.card_numbers import looks_like_card_number
-from policies.events import ActionAnswer, CaseAction, IgnoredBecause
+from policies.base import Identifier, Record, Request
+from policies.events import (
+    ActionAnswer,
+    CaseAction,
+    CloseCase,
+    CloseOutcome,
+    IgnoredBecause,
+    Pause,
+    Resume,
+    TokenOfCard,
+    UpdatePaymentMethod,
+    Why,
+)
 from policies.keys import CaseRef
 from workflows.contracts import ActionEnvelope, CaseStatus
 from workflows.dunning import DunningWorkflow
@@ -28,46 +43,127 @@ QUERY_PATIENCE = timedelta(seconds=5)
 HELD_FOR = timedelta(seconds=20)
 """While the API delivers the row itself the relay leaves it alone; longer than UPDATE_PATIENCE."""
 
-_ACTION: TypeAdapter[CaseAction] = TypeAdapter(CaseAction)
-_OPS_KINDS = frozenset({"pause", "resume", "close"})
+ActionId = Annotated[OneLine, Field(min_length=1, max_length=200)]
 
 
-async def list_cases(request: web.Request) -> web.Response:
-    rows = await request.app[PARTS].store.cases.newest()
-    return answer(200, {"cases": [row.model_dump(mode="json", exclude={"timeline"}) for row in rows]})
+class Place(Address):
+    source: Identifier
+    account: Identifier
+    invoice_id: Identifier
+
+    @property
+    def case(self) -> CaseRef:
+        return CaseRef(**self.model_dump())
 
 
-async def list_tasks(request: web.Request) -> web.Response:
-    tasks = await request.app[PARTS].store.cases.open_tasks()
-    return answer(200, {"tasks": [task.model_dump(mode="json") for task in tasks]})
+class TaskPlace(Address):
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/\-]{1,300}$")]
 
 
-async def finish_task(request: web.Request) -> web.Response:
-    key = request.match_info["key"]
-    if await request.app[PARTS].store.cases.finish_task(key, request[ACTOR], datetime.now(UTC)):
-        return answer(200, {"key": key, "done_by": request[ACTOR]})
+class CaseList(Record):
+    """The newest first."""
+
+    cases: tuple[CaseSummary, ...]
+
+
+class TaskList(Record):
+    """The newest first."""
+
+    tasks: tuple[Task, ...]
+
+
+class TaskDone(Record):
+    key: str
+    done_by: str
+
+
+class Acting(Request, ABC):
+    """What somebody wants to do to a case. `action_id`: one id is one action of one case."""
+
+    action_id: ActionId
+
+    @abstractmethod
+    def action(self, actor: str) -> CaseAction: ...
+
+
+class Paying(Acting):
+    """`credential_id`: the gateway's token of the new card, never the card."""
+
+    credential_id: TokenOfCard
+
+    def action(self, actor: str) -> CaseAction:
+        return UpdatePaymentMethod(action_id=self.action_id, credential_id=self.credential_id)
+
+
+class ForAReason(Acting):
+    """`actor` is taken and not looked at: who acts is whom the token stands for."""
+
+    reason: Why
+    actor: JsonValue = None
+
+
+class Pausing(ForAReason):
+    def action(self, actor: str) -> CaseAction:
+        return Pause(action_id=self.action_id, actor=actor, reason=self.reason)
+
+
+class Resuming(ForAReason):
+    def action(self, actor: str) -> CaseAction:
+        return Resume(action_id=self.action_id, actor=actor, reason=self.reason)
+
+
+class Closing(ForAReason):
+    outcome: Literal["written_off", "cancelled"]
+
+    def action(self, actor: str) -> CaseAction:
+        outcome = CloseOutcome(self.outcome)
+        return CloseCase(action_id=self.action_id, actor=actor, reason=self.reason, outcome=outcome)
+
+
+async def list_cases(call: Call[Nothing, Nothing, None]) -> web.Response:
+    return answer(200, CaseList(cases=tuple(await call.parts.store.cases.newest())))
+
+
+async def list_tasks(call: Call[Nothing, Nothing, None]) -> web.Response:
+    return answer(200, TaskList(tasks=tuple(await call.parts.store.cases.open_tasks())))
+
+
+async def finish_task(call: Call[TaskPlace, Nothing, None]) -> web.Response:
+    key = call.path.key
+    if await call.parts.store.cases.finish_task(key, call.actor, datetime.now(UTC)):
+        return answer(200, TaskDone(key=key, done_by=call.actor))
     return refuse(404, "unknown_task", "no open task has this key")
 
 
-async def get_case(request: web.Request) -> web.Response:
+async def get_case(call: Call[Place, Nothing, None]) -> web.Response:
     """The running case's own status; of a closed one, what the closing step stored."""
-    parts, case = request.app[PARTS], _case(request)
-    row = await parts.store.cases.latest(case.case_id)
+    case = call.path.case
+    row = await call.parts.store.cases.latest(case.case_id)
     if row and row.outcome:
         return answer(200, row)
-    status = await _live_status(parts, case)
+    status = await _live_status(call.parts, case)
     return answer(200, status) if status else refuse(404, "unknown_case", f"no case {case.case_id}")
 
 
-async def act_on_case(request: web.Request) -> web.Response:
-    case, kind = _case(request), request.match_info["kind"]
-    try:
-        action = _ACTION.validate_python(await _action_body(request, kind), extra="forbid")
-    except ValidationError as error:
-        return refuse(400, "invalid", first_complaint(error))
-    if unwelcome := _unwelcome(action):
-        return refuse(400, "invalid", unwelcome)
-    parts = request.app[PARTS]
+async def update_payment_method(call: Call[Place, Nothing, Paying]) -> web.Response:
+    return await _act(call)
+
+
+async def pause(call: Call[Place, Nothing, Pausing]) -> web.Response:
+    return await _act(call)
+
+
+async def resume(call: Call[Place, Nothing, Resuming]) -> web.Response:
+    return await _act(call)
+
+
+async def close(call: Call[Place, Nothing, Closing]) -> web.Response:
+    return await _act(call)
+
+
+async def _act(call: Call[Place, Nothing, Any]) -> web.Response:
+    asked: Acting = await call.body()
+    parts, case, action = call.parts, call.path.case, asked.action(call.actor)
     envelope = ActionEnvelope(case=case, action=action)
     stored = await parts.store.inbox.receive(
         ACTIONS_SOURCE,
@@ -76,7 +172,7 @@ async def act_on_case(request: web.Request) -> web.Response:
         {},
         envelope.model_dump_json().encode(),
         datetime.now(UTC),
-        current_traceparent(request.headers),
+        current_traceparent(call.request.headers),
         held_for=HELD_FOR,
     )
     if stored.conflict:
@@ -89,17 +185,6 @@ async def act_on_case(request: web.Request) -> web.Response:
     return turned_down or await _deliver(parts, case, action, stored.id)
 
 
-def _unwelcome(action: CaseAction) -> str | None:
-    """What must not enter a history: card data (promise P9), and a character that PostgreSQL cannot store. An action's
-    id is not looked at: programs often use time stamps, of which every tenth looks like a card number."""
-    for name, text in action.model_dump(include={"credential_id", "reason"}).items():
-        if looks_like_card_number(text):
-            return f"{name}: looks like a card number; send the gateway's token of the card"
-        if "\x00" in text:
-            return f"{name}: holds a NUL character"
-    return None
-
-
 async def _turned_down(parts: ApiParts, row_id: str) -> web.Response | None:
     """A repeated action that was refused is refused again: its row is finished, so nobody would deliver it."""
     row = await parts.store.inbox.row(row_id)
@@ -108,14 +193,6 @@ async def _turned_down(parts: ApiParts, row_id: str) -> web.Response | None:
     if row["reason"] == IgnoredBecause.SUPERSEDED.value:
         return refuse(409, "cannot_happen_now", row["detail"])
     return refuse(404, "no_open_case", row["detail"])
-
-
-async def _action_body(request: web.Request, kind: str) -> dict[str, Any]:
-    """The body plus what the address and the token say; a body cannot name another actor."""
-    body = TypeAdapter(dict[str, Any]).validate_json(await request.read())
-    if kind in _OPS_KINDS:
-        body["actor"] = request[ACTOR]
-    return {**body, "kind": kind}
 
 
 async def _deliver(parts: ApiParts, case: CaseRef, action: CaseAction, row_id: str) -> web.Response:
@@ -164,6 +241,27 @@ async def _live_status(parts: ApiParts, case: CaseRef) -> CaseStatus | None:
         raise TemporalUnreachable from error
 
 
-def _case(request: web.Request) -> CaseRef:
-    info = request.match_info
-    return CaseRef(source=info["source"], account=info["account"], invoice_id=info["invoice_id"])
+_UNKNOWN_CASE = refused("there is no such case", "unknown_case")
+_ACTED = {
+    200: Answer("it is done, or refused for a reason", ActionAnswer),
+    202: Answer("it is stored and still under way", ActionAnswer),
+    404: refused("there is no such case, or it is closed", "no_open_case"),
+    409: refused("it cannot happen now, or the id was used for another action", "cannot_happen_now", "conflict"),
+    503: UNAVAILABLE,
+}
+_DONE = {200: Answer("it left the list", TaskDone), 404: refused("no open task has this key", "unknown_task")}
+_CASE = "/cases/{source}/{account}/{invoice_id}"
+_SHOWN = Answer("while it runs, its own status; once it is closed, what was stored", CaseStatus, CaseRow)
+
+ROUTES = (
+    Route("GET", "/cases", list_cases, "The 200 newest cases", {200: Answer("them", CaseList), 503: UNAVAILABLE}),
+    Route("GET", _CASE, get_case, "One case", {200: _SHOWN, 404: _UNKNOWN_CASE, 503: UNAVAILABLE}),
+    Route("POST", f"{_CASE}/actions/update_payment_method", update_payment_method, "Charge a new way to pay", _ACTED),
+    Route("POST", f"{_CASE}/actions/pause", pause, "Hold a case", _ACTED),
+    Route("POST", f"{_CASE}/actions/resume", resume, "Let a held case go on", _ACTED),
+    Route("POST", f"{_CASE}/actions/close", close, "Give a claim up, or cancel it", _ACTED),
+    Route(
+        "GET", "/tasks", list_tasks, "What a person must look at", {200: Answer("tasks", TaskList), 503: UNAVAILABLE}
+    ),
+    Route("POST", "/tasks/{key:.+}/done", finish_task, "Mark a task as done", {**_DONE, 503: UNAVAILABLE}),
+)

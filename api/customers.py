@@ -3,28 +3,35 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
-from pydantic import TypeAdapter
 
 from activities.customers import Customer
 from api.errors import answer
-from api.parts import PARTS
+from api.routes import UNAVAILABLE, Address, Answer, Call, Nothing, Route
 from policies.base import Identifier
 
-_IDENTIFIER = TypeAdapter(Identifier)
+
+class Place(Address):
+    source: Identifier
+    account: Identifier
+    customer_id: Identifier
 
 
-async def put_customer(request: web.Request) -> web.Response:
-    source, account, customer_id = _place(request)
-    customer = Customer.model_validate_json(await request.read())
-    await request.app[PARTS].store.customers.put(source, account, customer_id, customer, datetime.now(UTC))
+async def put_customer(call: Call[Place, Nothing, Customer]) -> web.Response:
+    customer, place = await call.body(), call.path
+    customers = call.parts.store.customers
+    await customers.put(place.source, place.account, place.customer_id, customer, datetime.now(UTC))
     return answer(200, customer)
 
 
-async def get_customer(request: web.Request) -> web.Response:
-    return answer(200, await request.app[PARTS].store.customers.get(*_place(request)))
+async def get_customer(call: Call[Place, Nothing, None]) -> web.Response:
+    place = call.path
+    return answer(200, await call.parts.store.customers.get(place.source, place.account, place.customer_id))
 
 
-def _place(request: web.Request) -> tuple[str, str, str]:
-    names = ("source", "account", "customer_id")
-    source, account, customer_id = (_IDENTIFIER.validate_python(request.match_info[name]) for name in names)
-    return source, account, customer_id
+_ADDRESS = "/customers/{source}/{account}/{customer_id}"
+_STORED = {200: Answer("what is stored", Customer), 503: UNAVAILABLE}
+
+ROUTES = (
+    Route("PUT", _ADDRESS, put_customer, "Say what may be known of a customer; replaces what was there", _STORED),
+    Route("GET", _ADDRESS, get_customer, "What is known of a customer; of a stranger, the defaults", _STORED),
+)

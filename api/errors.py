@@ -3,28 +3,24 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-import asyncpg
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 from temporalio.service import RPCError
 
+from activities.store.database import DATABASE_DOWN
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# Also a server that is shutting down, is full or has become a standby: it cannot keep what we would answer 2xx for.
-DATABASE_DOWN = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InterfaceError,
-    # What asyncpg says of a connection that died in the middle of an operation.
-    asyncpg.InternalClientError,
-    OSError,
-    TimeoutError,
-)
 RETRY_AFTER_SECONDS = "5"
 
 log = logging.getLogger(__name__)
+
+
+class Complaint(BaseModel):
+    """`error`: a stable word for programs. `detail`: a sentence for people."""
+
+    error: str
+    detail: str
 
 
 class TemporalUnreachable(Exception):
@@ -39,20 +35,20 @@ class UnknownAddress(Exception):
         self.error = error
 
 
+class Invalid(Exception):
+    """What is asked for cannot be meant; the message says why."""
+
+
 class SlowBody(Exception):
     """The body did not come in time."""
 
 
-def answer(status: int, body: BaseModel | dict[str, object], headers: dict[str, str] | None = None) -> web.Response:
-    text = body.model_dump_json() if isinstance(body, BaseModel) else None
-    if text is not None:
-        return web.Response(text=text, status=status, content_type="application/json", headers=headers)
-    return web.json_response(body, status=status, headers=headers)
+def answer(status: int, body: BaseModel, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(text=body.model_dump_json(), status=status, content_type="application/json", headers=headers)
 
 
 def refuse(status: int, error: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:
-    """`error` is a stable word for programs, `detail` a sentence for people."""
-    return answer(status, {"error": error, "detail": detail}, headers)
+    return answer(status, Complaint(error=error, detail=detail), headers)
 
 
 def first_complaint(error: ValidationError) -> str:
@@ -80,6 +76,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return refuse(408, "too_slow", "the body took too long to come; send it again")
     except ValidationError as error:
         return refuse(400, "invalid", first_complaint(error))
+    except Invalid as error:
+        return refuse(400, "invalid", str(error))
     except DATABASE_DOWN as error:
         log.error("the database did not answer: %s", type(error).__name__)
         return refuse(

@@ -16,7 +16,8 @@ from api.wake import RelayWaker
 
 @dataclass(frozen=True)
 class ApiParts:
-    """`webhook_secrets` by "source/account", newest first; `tokens` maps a bearer token to the actor it stands for."""
+    """`webhook_secrets` by "source/account", newest first; `tokens` maps a bearer token to the actor it stands for.
+    `body_seconds`: who takes longer to send a body is told to try again; nothing waits for it."""
 
     store: Store
     temporal: Client
@@ -28,6 +29,7 @@ class ApiParts:
     tally: Tally
     limits: Limits = field(default_factory=Limits)
     max_body_bytes: int = field(default=1_000_000)
+    body_seconds: float = field(default=20.0)
 
 
 PARTS = web.AppKey("parts", ApiParts)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import asyncpg
 
-from activities.store.database import Pool
+from activities.store.database import DATABASE_DOWN, Pool
 
 CHANNEL = "recoup_inbox"
 GATHER_SECONDS = 0.02
@@ -46,5 +46,5 @@ class RelayWaker:
             self._wanted.clear()
             try:
                 await wake_relays(self._pool)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (*DATABASE_DOWN, asyncpg.PostgresError) as error:
                 log.warning("relays were not woken (%s); they poll", type(error).__name__)

@@ -3,7 +3,6 @@
 2xx means: the raw event is in PostgreSQL. PostgreSQL down: 503, so that the sender tries again.
 """
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,28 +11,32 @@ from aiohttp import web
 
 from activities.intake import Taken
 from activities.sources.contract import Malformed, Rejected, Speaker, Unproven
-from api.errors import SlowBody, UnknownAddress, answer, refuse
+from api.errors import UnknownAddress, answer, refuse
 from api.limits import Limits
-from api.parts import PARTS, ApiParts
+from api.parts import ApiParts
+from api.routes import UNAVAILABLE, Address, Answer, Anything, Call, Route, refused
 from api.telemetry import current_traceparent
-from policies.base import Record
+from policies.base import Identifier, Record
 
 KEPT_HEADERS = ("content-type", "user-agent")
-BODY_SECONDS = 20
-"""A sender that takes longer to send its body is told to try again; nothing waits for it."""
+
+
+class Place(Address):
+    source: Identifier
+    account: Identifier = "default"
 
 
 class Receipt(Record):
     received: tuple[Taken, ...]
 
 
-async def receive_webhook(request: web.Request) -> web.Response:
+async def receive_webhook(call: Call[Place, Anything, bytes]) -> web.Response:
     """Several accounts of one source have an address each, with secrets and a profile of their own."""
-    parts, source, account = request.app[PARTS], *_place(request)
+    request, parts, source, account = call.request, call.parts, call.path.source, call.path.account
     speaker, secrets = _known(parts, source, account)
     if turned_away := _turned_away(parts.limits, f"{source}/{account}", request):
         return turned_away
-    body = await _body(request)
+    body = await call.body()
     now = datetime.now(UTC)
     verdict = speaker.verify(request.headers, body, secrets, now)
     if isinstance(verdict, Rejected):
@@ -60,18 +63,14 @@ async def receive_webhook(request: web.Request) -> web.Response:
     return answer(200, Receipt(received=taken))
 
 
-async def answer_challenge(request: web.Request) -> web.Response:
+async def answer_challenge(call: Call[Place, Anything, None]) -> web.Response:
     """Some sources ask, by GET, whether an address is ours before they send to it."""
-    parts, source, account = request.app[PARTS], *_place(request)
-    speaker, secrets = _known(parts, source, account)
-    said = speaker.answer_to_challenge(request.query, secrets)
+    source, account = call.path.source, call.path.account
+    speaker, secrets = _known(call.parts, source, account)
+    said = speaker.answer_to_challenge(call.request.query, secrets)
     if said is None:
         return refuse(405, "method_not_allowed", f"source {source} sends its events by POST", {"Allow": "POST"})
     return web.Response(text=said)
-
-
-def _place(request: web.Request) -> tuple[str, str]:
-    return request.match_info["source"], request.match_info.get("account", "default")
 
 
 def _known(parts: ApiParts, source: str, account: str) -> tuple[Speaker, Sequence[str]]:
@@ -95,14 +94,6 @@ def _turned_away(limits: Limits, place: str, request: web.Request) -> web.Respon
     return None
 
 
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        raise SlowBody from None
-
-
 def _kept(headers: Mapping[str, str], speaker: Speaker) -> dict[str, str]:
     return {name: _as_text(headers[name]) for name in (*KEPT_HEADERS, *speaker.kept_headers) if name in headers}
 
@@ -110,3 +101,31 @@ def _kept(headers: Mapping[str, str], speaker: Speaker) -> dict[str, str]:
 def _as_text(header: str) -> str:
     """A header may hold any bytes; PostgreSQL stores text."""
     return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+_KNOWN = refused("nothing is set up to receive there", "unknown_source", "unknown_account")
+_RECEIVED = {
+    200: Answer("every event is stored; some senders get the text that they want to read instead", Receipt),
+    400: refused("the body is not what the source sends, or not what its headers promise", "malformed", "invalid"),
+    401: refused("the signature does not hold", "bad_signature"),
+    403: refused("the account takes no deliveries from that address", "forbidden"),
+    404: _KNOWN,
+    422: refused("a rule of the account refuses the event", "refused"),
+    429: refused("the account sends too much at once; `Retry-After` says when to try again", "too_many"),
+    503: UNAVAILABLE,
+}
+_ASKED = {
+    200: Answer("what the source wants to read"),
+    404: _KNOWN,
+    405: refused("this source asks nothing, or not so", "method_not_allowed"),
+}
+_RECEIVE, _ASK = "Take a signed delivery of a source", "Answer a source that asks whether the address is ours"
+
+ROUTES = tuple(
+    route
+    for address in ("/webhooks/{source}", "/webhooks/{source}/{account}")
+    for route in (
+        Route("POST", address, receive_webhook, _RECEIVE, _RECEIVED, is_open=True),
+        Route("GET", address, answer_challenge, _ASK, _ASKED, is_open=True),
+    )
+)

@@ -167,15 +167,21 @@ class Action(Record):
 
 def _no_card_number(text: str) -> str:
     if looks_like_card_number(text):
-        raise ValueError("looks like a card number; send the gateway's token of it")
+        raise ValueError("looks like a card number; send the gateway's token of it, or leave it out")
     return text
+
+
+TokenOfCard = Annotated[Identifier, AfterValidator(_no_card_number)]
+
+Why = Annotated[ShortText, AfterValidator(_no_card_number)]
+"""The reason of somebody who acts, as it is taken at the door."""
 
 
 class UpdatePaymentMethod(Action):
     """The gateway's token of a new credential, never card data."""
 
     kind: Literal["update_payment_method"] = "update_payment_method"
-    credential_id: Annotated[Identifier, AfterValidator(_no_card_number)]
+    credential_id: TokenOfCard
 
 
 class OpsAction(Action):

@@ -13,7 +13,7 @@ from policies.facts import InvoiceStatus
 from policies.keys import CaseRef
 
 
-class CaseRow(Record):
+class CaseSummary(Record):
     """`outcome` None: the case runs. `settled_at`: the source's time of the fact that closed its latest run that has
     ended, `ended_at` when that run ended; None while there is none."""
 
@@ -36,9 +36,12 @@ class CaseRow(Record):
     closing_fact_at: UtcTime | None = None
     attempts: int | None = None
     messages: int | None = None
-    timeline: list[dict[str, Any]] | None = None
     settled_at: UtcTime | None = None
     ended_at: UtcTime | None = None
+
+
+class CaseRow(CaseSummary):
+    timeline: list[dict[str, Any]] | None = None
 
     @property
     def ref(self) -> CaseRef:
@@ -151,10 +154,10 @@ class Cases:
             row = await self._queries.latest(connection, case_id=case_id)
         return CaseRow.model_validate(dict(row)) if row else None
 
-    async def newest(self, count: int = 200) -> list[CaseRow]:
+    async def newest(self, count: int = 200) -> list[CaseSummary]:
         async with self._pool.acquire() as connection:
             rows = self._queries.newest(connection, count=count)
-            return [CaseRow.model_validate(dict(row)) async for row in rows]
+            return [CaseSummary.model_validate(dict(row)) async for row in rows]
 
     async def running(self, selection: Selection, limit: int | None = None) -> AsyncIterator[RunningCase]:
         """In the order of their ids, page by page: no connection is held while the caller works on one."""

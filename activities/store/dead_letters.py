@@ -11,11 +11,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from activities.store.database import Pool, queries
 from policies.base import Record, Request, ShortText, UtcTime
-from policies.card_numbers import looks_like_card_number
+from policies.events import Why
 from policies.masked import masked
 from policies.money import Money
 from policies.written import Duration
@@ -36,15 +36,6 @@ class Act(StrEnum):
     RETRY = "retry"
     RELEASE = "release"
     DISCARD = "discard"
-
-
-def _no_card_number(text: str) -> str:
-    if looks_like_card_number(text):
-        raise ValueError("looks like a card number; leave it out")
-    return text
-
-
-Why = Annotated[ShortText, AfterValidator(_no_card_number)]
 
 
 class By(Request):
@@ -98,7 +89,11 @@ class Place(Record):
             raise ValueError("is no place in a list; send what `next` said, as it is") from None
 
 
-After = Annotated[Place, BeforeValidator(Place.read), PlainSerializer(lambda place: place.text)]
+After = Annotated[
+    Place,
+    BeforeValidator(Place.read, json_schema_input_type=str),
+    PlainSerializer(lambda place: place.text, return_type=str),
+]
 
 
 class Acted(Record):

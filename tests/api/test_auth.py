@@ -9,9 +9,9 @@ from aiohttp import web
 
 from activities.store.store import Store
 from api.app import make_app
-from api.auth import OPEN_PREFIXES
 from tests.fixtures.store import ALICE, BOB, RunningApi, dead_temporal, running_api
 
+OPEN = {"/webhooks/x", "/webhooks/x/x", "/health/live", "/health/ready", "/openapi.json"}
 SHUT = {
     "nothing": "",
     "no scheme": ALICE,
@@ -38,15 +38,26 @@ def every_route(app: web.Application) -> list[tuple[str, str]]:
 
 async def test_every_route_but_webhooks_and_health_wants_a_token(api: RunningApi) -> None:
     routes = every_route(make_app(api.parts))
-    shut = [(method, path) for method, path in routes if not path.startswith(OPEN_PREFIXES)]
+    shut = [(method, path) for method, path in routes if path not in OPEN]
     assert len(shut) >= 8
     for method, path in [*shut, ("GET", "/"), ("GET", "/cases/"), ("DELETE", "/cases"), ("GET", "/no/such/route")]:
         reply = await api.ask(method, path, b"" if method in ("PUT", "POST") else None, token=None)
         assert reply.status == 401, (method, path)
         if method != "HEAD":
             assert reply.body["error"] == "unauthorized"
-    open_routes = {path for _, path in routes} - {path for _, path in shut}
-    assert open_routes == {"/webhooks/x", "/webhooks/x/x", "/health/live", "/health/ready"}
+    for method, path in set(routes) - set(shut):
+        assert (await api.ask(method, path, b"" if method == "POST" else None, token=None)).status != 401, path
+
+
+async def test_who_misspells_an_open_address_is_told_so_without_a_token(api: RunningApi) -> None:
+    for method, path, status in (
+        ("PUT", "/webhooks/stripe", 405),
+        ("DELETE", "/health/live", 405),
+        ("POST", "/webhooks/stripe/default/", 404),
+        ("GET", "/health/sources", 401),
+        ("GET", "/health/", 401),
+    ):
+        assert (await api.ask(method, path, token=None)).status == status, path
 
 
 @pytest.mark.parametrize("header", SHUT.values(), ids=SHUT.keys())

@@ -151,8 +151,9 @@ async def test_a_customer_action_takes_no_actor_at_all(api: RunningApi) -> None:
         ("close", {"action_id": "1", "reason": "r", "outcome": "recovered"}, "outcome"),
         ("close", {"action_id": "1", "reason": "r", "outcome": "disputed"}, "outcome"),
         ("update_payment_method", {"action_id": "1", "credential_id": "a b"}, "credential_id"),
-        ("charge_twice", {"action_id": "1", "reason": "r"}, "kind"),
-        ("PAUSE", {"action_id": "1", "reason": "r"}, "kind"),
+        ("pause", {"action_id": "a\x00b", "reason": "r"}, "action_id"),
+        ("pause", {"action_id": "a\nb", "reason": "r"}, "action_id"),
+        ("pause", {"action_id": "1", "reason": "r", "kind": "close"}, "kind"),
     ],
 )
 async def test_an_action_that_makes_no_sense_is_refused_and_not_kept(
@@ -161,6 +162,13 @@ async def test_an_action_that_makes_no_sense_is_refused_and_not_kept(
     reply = await api.ask("POST", f"{NOBODY}/actions/{kind}", body)
     assert (reply.status, reply.body["error"]) == (400, "invalid")
     assert names in reply.body["detail"]
+    assert await store.pool.fetchval("select count(*) from inbox_keys") == 0
+
+
+@pytest.mark.parametrize("kind", ["charge_twice", "PAUSE", "pause/", "a%00b", "%ff"])
+async def test_an_action_that_nobody_knows_has_no_address(api: RunningApi, store: Store, kind: str) -> None:
+    reply = await api.ask("POST", f"{NOBODY}/actions/{kind}", {"action_id": "1", "reason": "r"})
+    assert (reply.status, reply.body["error"]) == (404, "not_found")
     assert await store.pool.fetchval("select count(*) from inbox_keys") == 0
 
 
