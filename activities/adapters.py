@@ -13,7 +13,7 @@ from activities.sources.contract import Owner, Prover
 
 @dataclass(frozen=True)
 class Adapters:
-    """`owners` by "source/account"; "source/*" serves every account of a source. `provers` by source."""
+    """`owners` by "source/account"; "source/*" serves every account of it, "*/*" everybody. `provers` by source."""
 
     owners: Mapping[str, Owner]
     gateways: Mapping[str, Gateway]
@@ -23,7 +23,8 @@ class Adapters:
     provers: Mapping[str, Prover] = field(default_factory=dict)
 
     def owner_of(self, source: str, account: str) -> Owner:
-        owner = self.owners.get(f"{source}/{account}") or self.owners.get(f"{source}/*")
+        places = (f"{source}/{account}", f"{source}/*", "*/*")
+        owner = next((self.owners[place] for place in places if place in self.owners), None)
         if owner is None:
             raise Misconfigured(f"no owner is set up for source {source}, account {account}")
         return owner

@@ -9,6 +9,7 @@ from typing import Literal
 
 import asyncpg
 
+from activities.store.database import DATABASE_DOWN
 from activities.store.sources import HourCounts, Sources
 
 What = Literal["events", "bad_signatures", "malformed", "refused", "dead"]
@@ -36,7 +37,7 @@ class Tally:
             await asyncio.sleep(WRITTEN_EVERY_SECONDS)
             try:
                 await self.write(sources)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (*DATABASE_DOWN, asyncpg.PostgresError) as error:
                 log.warning("the figures of the sources wait: %s", type(error).__name__)
 
     async def write(self, sources: Sources) -> None:

@@ -132,7 +132,8 @@ class Deliveries:
         for invoice_id in await self._invoices_of(row, said):
             case = CaseRef(source=source, account=account, invoice_id=invoice_id)
             about = event.model_copy(update={"invoice_id": invoice_id})
-            fates.append(await self._deliver_about(case, about, named=said.lookup is None))
+            stands = await self._stands(row, case, about) if row.replay else None
+            fates.append(stands or await self._deliver_about(case, about, named=said.lookup is None))
         nothing = Ignored(reason=_NOT_DUNNING, detail="it belongs to no invoice that is being recovered")
         # One case that heard it makes it delivered.
         return next((fate for fate in fates if isinstance(fate, Delivered)), fates[0] if fates else nothing)
@@ -148,6 +149,15 @@ class Deliveries:
         return await self._store.cases.open_invoices(
             row.source, row.account, **lookup.model_dump(exclude={"payment_id"})
         )
+
+    async def _stands(self, row: InboxRow, case: CaseRef, event: CaseEvent) -> Ignored | None:
+        """Delivered once more: a case that was opened after it came was opened knowing it. Only the failure that opened
+        it goes there again, should the case have been lost."""
+        known = await self._store.cases.latest(case.case_id)
+        opened_it = row.state == "delivered" and isinstance(event, PaymentFailed | ActionRequired)
+        if known is None or known.opened_at <= row.received_at or opened_it:
+            return None
+        return Ignored(reason=IgnoredBecause.LATE, detail="it came before the case was opened")
 
     async def _deliver_about(self, case: CaseRef, event: CaseEvent, named: bool) -> Fate:
         # An event that names no invoice does not tell what kind of invoice it is about either; its owner does.
@@ -216,6 +226,9 @@ class Deliveries:
         return Ignored(reason=_NOT_DUNNING, detail="no case is open for the invoice")
 
     async def _deliver_action(self, row: InboxRow) -> Fate:
+        if row.replay and row.state == "ignored":
+            # What was refused then could happen by now, and nobody asks for it any more.
+            return Ignored(reason=IgnoredBecause.LATE, detail="it was refused or came late the first time")
         envelope = ActionEnvelope.model_validate_json(row.body)
         case = await self._store.cases.latest(envelope.case.case_id)
         is_late = case is not None and case.ended_at is not None and row.received_at <= case.ended_at

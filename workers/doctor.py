@@ -8,8 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.sources.mapped.load import MappingError
-from activities.store.database import make_pool, pending_migrations
-from api.errors import DATABASE_DOWN
+from activities.store.database import DATABASE_DOWN, make_pool, pending_migrations
 from policies.base import Record
 from policies.intake.load import ProfilesError
 from policies.load import PolicyError

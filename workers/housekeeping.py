@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from activities.store.database import Pool, keep_house
-from api.errors import DATABASE_DOWN
+from activities.store.database import DATABASE_DOWN, Pool, keep_house
 
 EVERY_SECONDS = 6 * 3600.0
 

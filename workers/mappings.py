@@ -27,7 +27,7 @@ def mapped_speakers(paths: Sequence[Path], built_in: Container[str]) -> dict[str
             says = f"{document.source} is a source of our own; give this one another name"
             found.append(text.at(Finding(("source",), says)))
         if document.source in speakers:
-            says = f"two mappings are for {document.source}; give one another name, or take it out of RECOUP_MAPPINGS"
+            says = f"two mappings are for {document.source}; give one another name, or leave it out"
             found.append(text.at(Finding(("source",), says)))
         speakers[document.source] = MappedSpeaker(document)
     if found:

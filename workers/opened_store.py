@@ -5,9 +5,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from activities.store.database import make_pool
+from activities.store.database import DATABASE_DOWN, make_pool
 from activities.store.store import Store
-from api.errors import DATABASE_DOWN
 from workers.mistakes import Mistake
 from workers.settings import Settings
 

@@ -22,10 +22,11 @@ from activities.adapters import Adapters
 from activities.errors import Misconfigured, NotFound, Unavailable
 from activities.intake import Intake
 from activities.sources.contract import Speaker
+from activities.store.database import DATABASE_DOWN
 from activities.store.inbox import InboxRow
 from activities.store.store import Store
 from activities.tally import Tally
-from api.errors import DATABASE_DOWN, first_complaint
+from api.errors import first_complaint
 from api.wake import CHANNEL
 from policies.events import Ignored
 from workers.delivery import Dead, Delivered, Deliveries, Fate

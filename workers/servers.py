@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from activities.store.database import Pool, make_pool, migrate
+from activities.store.database import DATABASE_DOWN, Pool, make_pool, migrate
 from api.app import make_app
-from api.errors import DATABASE_DOWN
 from api.limits import Limits
 from api.parts import ApiParts
 from api.wake import RelayWaker

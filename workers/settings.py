@@ -53,8 +53,8 @@ class Settings(BaseSettings):
     trusted_proxies: list[IPv4Network | IPv6Network] = []
     # Bodies of events are dropped by the month when they are older; what became of an event is kept for ever.
     inbox_retention_days: Annotated[int, Field(ge=31, le=36500)] = 400
-    # "source/account" or "source/*" -> who owns the invoices and moves the money.
-    owners: dict[str, Literal["sandbox"]] = {"stripe/*": "sandbox"}
+    # "source/account", "source/*" or "*/*" -> who owns the invoices and moves the money.
+    owners: dict[str, Literal["sandbox"]] = {"*/*": "sandbox"}
     # Left out: the shipped ones, in this order; first match wins, the last is the default.
     policies: list[Path] = []
     # Files that say how sources without code of ours are read (docs/sources/mapping.md).
@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     sandbox_outbox: Path | None = None
     sandbox_webhook_url: str | None = None
     outside_timeout_seconds: Annotated[float, Field(gt=0, le=55)] = 20
+
+    # Where PayPal is asked whether an IPN message is its own; its sandbox has another one.
+    paypal_ipn_address: str = "https://ipnpb.paypal.com/cgi-bin/webscr"
 
     relay_batch: Annotated[int, Field(ge=1, le=1000)] = 100
     # Cases kept in a worker's memory, some 70 kB each; the others are replayed when something happens to them.

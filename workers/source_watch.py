@@ -15,8 +15,8 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from activities.adapters import Adapters
 from activities.errors import OutsideError
 from activities.intake import Intake
+from activities.store.database import DATABASE_DOWN
 from activities.store.store import Store
-from api.errors import DATABASE_DOWN
 from policies.intake.health import SourceHealth, SourceState
 
 LOOKED_AT_EVERY_SECONDS = 60.0

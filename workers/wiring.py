@@ -16,7 +16,18 @@ from activities.fraud.sandbox import SandboxFraudCheck
 from activities.gateways.sandbox import SandboxGateway
 from activities.intake import Intake
 from activities.sandbox_client import SandboxClient
+from activities.sources.adyen import AdyenSpeaker
+from activities.sources.braintree import BraintreeSpeaker
+from activities.sources.chargebee import ChargebeeSpeaker
 from activities.sources.contract import Speaker
+from activities.sources.generic import GenericSpeaker
+from activities.sources.gocardless import GoCardlessSpeaker
+from activities.sources.killbill import KillBillSpeaker
+from activities.sources.paddle import PaddleSpeaker
+from activities.sources.paypal import PayPalSpeaker
+from activities.sources.paypal_proof import PayPalProver
+from activities.sources.paypal_signature import Certificates
+from activities.sources.recurly import RecurlySpeaker
 from activities.sources.sandbox import SandboxOwner
 from activities.sources.stripe import StripeSpeaker
 from activities.store.database import make_pool
@@ -35,7 +46,24 @@ SHIPPED_POLICIES = tuple(
     for name in ("enterprise", "premium", "b2b_invoice", "annual", "bank_debit", "low_value", "self_serve")
 )
 
-SPEAKERS: dict[str, Speaker] = {"stripe": StripeSpeaker()}
+CERTIFICATES = Certificates()
+"""PayPal's, that this process has fetched: who proves a delivery fetches, and then the API can check by itself."""
+
+SPEAKERS: dict[str, Speaker] = {
+    speaker.name: speaker
+    for speaker in (
+        StripeSpeaker(),
+        AdyenSpeaker(),
+        BraintreeSpeaker(),
+        PayPalSpeaker(CERTIFICATES),
+        GoCardlessSpeaker(),
+        ChargebeeSpeaker(),
+        RecurlySpeaker(),
+        PaddleSpeaker(),
+        KillBillSpeaker(),
+        GenericSpeaker(),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -55,9 +83,10 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
     async with aiohttp.ClientSession() as session:
         try:
             store, tally = Store(pool), Tally()
-            intake = Intake(store, SPEAKERS, tally, profiles, settings.stakes())
+            speakers = speakers_of(settings)
+            intake = Intake(store, speakers, tally, profiles, settings.stakes())
             writing = asyncio.create_task(tally.keep_writing(store.sources), name="figures of the sources")
-            yield Wiring(store, make_adapters(settings, session), SPEAKERS, tally, intake)
+            yield Wiring(store, make_adapters(settings, session), speakers, tally, intake)
             writing.cancel()
         finally:
             await pool.close()
@@ -76,6 +105,7 @@ def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapter
         },
         fraud=SandboxFraudCheck(sandbox),
         access=SandboxAccess(sandbox),
+        provers={"paypal": PayPalProver(session, CERTIFICATES, ipn_address=settings.paypal_ipn_address)},
     )
 
 

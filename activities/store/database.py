@@ -19,6 +19,20 @@ BODIES = "inbox_bodies"
 CONNECT_SECONDS = 5
 """A server that swallows packets must cost a sender of webhooks less than its own patience."""
 
+# Also a server that is shutting down, is full or has become a standby: it cannot keep what we would answer 2xx for.
+DATABASE_DOWN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+    # What asyncpg says of a connection that died in the middle of an operation.
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""What an operation ends in when the database is away: tried again later, never taken for an answer."""
+
 Pool = asyncpg.Pool
 """A pool of connections; rows are asyncpg records."""
 

@@ -185,7 +185,7 @@ async def test_a_body_that_is_too_large_says_how_large_it_may_be(store: Store) -
 
 
 async def test_unknown_sources_and_accounts_are_named_and_cut_short(api: RunningApi) -> None:
-    reply = await post(api, event(), "/webhooks/paypal/default")
+    reply = await post(api, event(), "/webhooks/nobody/default")
     assert is_told_off(reply, 404, "unknown_source")
     assert "stripe" in reply.body["detail"]
     assert is_told_off(await post(api, event(), "/webhooks/stripe/other"), 404, "unknown_account")

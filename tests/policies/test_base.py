@@ -1,10 +1,13 @@
+from datetime import UTC, datetime
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from policies.base import Identifier, ShortText
+from policies.base import Identifier, ShortText, UtcTime
 
 TEXTS: TypeAdapter[str] = TypeAdapter(ShortText)
 IDS: TypeAdapter[str] = TypeAdapter(Identifier)
+TIMES: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "a\ttab", "a\x00nul", "\u2028", "a\u202eb"])
@@ -28,3 +31,9 @@ def test_an_id_may_stand_in_an_address(text: str) -> None:
     with pytest.raises(ValidationError):
         IDS.validate_python(text)
     assert IDS.validate_python("in_1-A.b:2") == "in_1-A.b:2"
+
+
+def test_a_time_is_kept_in_utc_and_one_that_utc_does_not_know_is_refused() -> None:
+    assert TIMES.validate_python("2026-03-02T12:00:00+02:00") == datetime(2026, 3, 2, 10, tzinfo=UTC)
+    with pytest.raises(ValidationError, match="outside the years 1 to 9999"):
+        TIMES.validate_python("0001-01-01T00:00:00+14:00")

@@ -19,8 +19,8 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.adapters import Adapters
+from activities.store.database import DATABASE_DOWN
 from activities.store.store import Store
-from api.errors import DATABASE_DOWN
 from policies.events import IgnoredBecause
 from policies.keys import CaseRef
 from tests.activities.test_charging import Killed

@@ -13,7 +13,7 @@ from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.store.cases import Counted, RunningCase, Selection
-from api.errors import DATABASE_DOWN
+from activities.store.database import DATABASE_DOWN
 from policies.base import Record, ShortText
 from policies.card_numbers import looks_like_card_number
 from policies.document import PolicySnapshot
