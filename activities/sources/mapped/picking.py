@@ -193,18 +193,19 @@ def news_of(parts: CustomerOf | None, customer_id: str | None, look: Look) -> Cu
     """What cannot be read is left out: an event must not be lost for a misspelled address."""
     if parts is None or customer_id is None:
         return None
-    said: dict[str, Any] = {}
-    for name in CustomerOf.model_fields:
-        given = getattr(parts, name)
-        if given is not None and name not in ("since", "tags"):
-            said[name] = _plain(_text(picked(given, look)))
+    said: dict[str, Any] = {
+        name: _plain(picked(given, look), may_be_number=name == "postal_code")
+        for name in CustomerOf.model_fields
+        if name not in ("since", "tags") and (given := getattr(parts, name)) is not None
+    }
     said["since"] = _since(parts.since, look) if parts.since else None
     said["tags"] = _tags(picked(parts.tags, look))
     return customer_news(customer_id, **said)
 
 
-def _plain(found: Any) -> str | None:
-    return found if isinstance(found, str) and found else None
+def _plain(found: Any, may_be_number: bool) -> str | None:
+    text = _text(found) if may_be_number or isinstance(found, str) else None
+    return text if isinstance(text, str) and text else None
 
 
 def _since(moment: Moment, look: Look) -> datetime | None:
