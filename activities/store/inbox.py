@@ -27,7 +27,8 @@ class Received(Record):
 
 
 class InboxRow(Record):
-    """`headers` are given only while the row is `unproven`: its signature is still to be checked."""
+    """`headers` are given only while the row is `unproven`: its signature is still to be checked. `replay`: it is
+    delivered once more, and `state` is what became of it the first time."""
 
     id: str
     source: str
@@ -38,6 +39,7 @@ class InboxRow(Record):
     tries: int
     unproven: bool = False
     replay: bool = False
+    state: Literal["waiting", "delivered", "ignored"] = "waiting"
     headers: dict[str, str] | None = None
 
 

@@ -31,7 +31,7 @@ with due as (
 ), leased as (
     update inbox_keys k set claimed_until = :claimed_until, tries = k.tries + 1
     from due where k.id = due.id
-    returning k.id, k.source, k.account, k.received_at, k.traceparent, k.tries, k.unproven, k.replay
+    returning k.id, k.source, k.account, k.received_at, k.traceparent, k.tries, k.unproven, k.replay, k.state
 )
 select leased.*, b.body, case when leased.unproven then b.headers end as headers
 from leased join inbox_bodies b on b.id = leased.id and b.received_at = leased.received_at
