@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from workers.cli_intake_store import add_commands
+
 intake = typer.Typer(name="intake", help="What comes in, and what became of it.", no_args_is_help=True)
+add_commands(intake)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Mapping = Annotated[Path, typer.Argument(help="A mapping: how a source without code is read.")]

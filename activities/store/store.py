@@ -9,6 +9,7 @@ from activities.store.declines import Declines
 from activities.store.history import History
 from activities.store.inbox import Inbox
 from activities.store.messages import ContactLedger
+from activities.store.refusals import Refusals
 from activities.store.sources import Sources
 
 
@@ -23,4 +24,5 @@ class Store:
         self.history = History(pool)
         self.sources = Sources(pool)
         self.dead_letters = DeadLetters(pool)
+        self.refusals = Refusals(pool)
         self.declines = Declines(pool)
