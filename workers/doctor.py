@@ -13,7 +13,6 @@ from policies.base import Record
 from policies.intake.load import ProfilesError
 from policies.load import PolicyError
 from workers.mappings import mapped_speakers
-from workers.mistakes import Mistake
 from workers.settings import Settings
 from workers.temporal import connect, missing_search_attributes, retention_of
 from workers.wiring import SPEAKERS, read_policies, read_profiles
@@ -54,7 +53,7 @@ async def _policies(settings: Settings) -> list[Finding]:
 async def _profiles(settings: Settings) -> list[Finding]:
     try:
         profiles = read_profiles(settings.intake_profiles).profiles
-    except (ProfilesError, Mistake, OSError) as error:
+    except (ProfilesError, OSError) as error:
         way_out = "mend the file that RECOUP_INTAKE_PROFILES names"
         return [Finding(what="intake profiles", status="failed", says=str(error), way_out=way_out)]
     senders = settings.places_that_send()

@@ -38,7 +38,6 @@ from policies.intake.load import load_profiles
 from policies.intake.profile import Profiles
 from policies.load import load_policies
 from workers.mappings import mapped_speakers
-from workers.mistakes import Mistake
 from workers.settings import Settings
 
 SHIPPED_POLICIES = tuple(
@@ -123,10 +122,6 @@ def read_policies(paths: list[Path]) -> tuple[PolicyDocument, ...]:
 
 
 def read_profiles(path: Path | None) -> Profiles:
-    """Those of the file; without one, the default profile holds everywhere. Raises ProfilesError or Mistake."""
-    if path is None:
-        return Profiles()
-    try:
-        return load_profiles(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise Mistake(f"{path} is no text in UTF-8 (byte {error.start}); save it as UTF-8") from error
+    """Those of the file; without one, the default profile holds everywhere. Raises ProfilesError with file, line and
+    what to do."""
+    return load_profiles(path.read_bytes(), str(path)) if path else Profiles()

@@ -17,8 +17,8 @@ class ProfilesError(DocumentError):
     """The profiles cannot be used."""
 
 
-def load_profiles(text: str, filename: str) -> Profiles:
-    """Raises ProfilesError, which names everything that is wrong."""
+def load_profiles(text: str | bytes, filename: str) -> Profiles:
+    """Raises ProfilesError, which names everything that is wrong. Bytes are those of a file."""
     try:
         sheet = read_yaml(text, filename)
     except NotYaml as error:

@@ -124,5 +124,5 @@ async def test_validation_profiles_are_read_and_what_is_wrong_is_named_with_its_
     assert finding.status == "failed"
     assert f"{file}:2:5: profiles.0.acounts: there is no such field; did you mean accounts?" in finding.says
     file.write_bytes(b"\xff\xfe\x00")
-    assert "save it as UTF-8" in (await found(intake_profiles=file))["intake profiles"].says
+    assert "save the file as UTF-8" in (await found(intake_profiles=file))["intake profiles"].says
     assert (await found(intake_profiles=tmp_path / "none.yaml"))["intake profiles"].status == "failed"
