@@ -1,12 +1,14 @@
 """Who a customer is and where each channel reaches them: written by the merchant, or filled from the source."""
 
-from typing import Annotated
+import re
+from datetime import datetime
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
-from policies.base import Request
+from policies.base import WHOLE, Request
 from policies.calendars.zones import zone_of
 from policies.surroundings import CustomerView
 
@@ -30,11 +32,24 @@ def _known_country(code: str) -> str:
     return code
 
 
+def _written_as_a_date(moment: Any) -> Any:
+    """A number, also one in quotes, would be read as seconds since 1970."""
+    if isinstance(moment, datetime) or (isinstance(moment, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", moment)):
+        return moment
+    raise ValueError("is no moment; write one in ISO 8601 with a zone, such as 2024-05-01T09:00:00Z")
+
+
+def _format(name: str) -> Any:
+    """What the schema cannot say, such as a list of all zones."""
+    return Field(json_schema_extra={"format": name})
+
+
 OneLine = Annotated[str, StringConstraints(pattern="^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 """No line breaks (they would add headers to an e-mail) and no character that PostgreSQL cannot store."""
 
 
 Tag = Annotated[str, StringConstraints(pattern="^[a-z0-9_-]{1,40}$")]
+Hour = Annotated[int, Field(ge=0, le=23), WHOLE]
 
 
 class ContactPoint(Request):
@@ -54,14 +69,14 @@ class Customer(Request):
 
     name: Annotated[OneLine, Field(max_length=200)] | None = None
     segment: Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")] = "self_serve"
-    zone: Annotated[str, AfterValidator(_known_zone)] | None = None
-    country: Annotated[str, AfterValidator(_known_country)] | None = None
+    zone: Annotated[str, AfterValidator(_known_zone), _format("time-zone")] | None = None
+    country: Annotated[str, AfterValidator(_known_country), _format("country")] | None = None
     subdivision: Annotated[str, Field(pattern="^[A-Z]{2}-[A-Z0-9]{1,3}$|^[A-Z0-9]{1,3}$")] | None = None
     postal_code: Annotated[OneLine, Field(max_length=20)] | None = None
-    since: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    since: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_as_a_date)] | None = None
     tags: Annotated[tuple[Tag, ...], Field(max_length=20, strict=False)] = ()
-    active_hours: Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(max_length=24, strict=False)] = ()
-    locale: Annotated[str, AfterValidator(_known_locale)] = "en"
+    active_hours: Annotated[tuple[Hour, ...], Field(max_length=24, strict=False)] = ()
+    locale: Annotated[str, AfterValidator(_known_locale), _format("locale")] = "en"
     email: ContactPoint | None = None
     sms: ContactPoint | None = None
     in_app: ContactPoint | None = None

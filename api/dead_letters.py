@@ -23,7 +23,7 @@ from activities.store.dead_letters import (
 from api.errors import answer, refuse
 from api.parts import ApiParts
 from api.routes import UNAVAILABLE, Address, Answer, Call, Nothing, Route, refused
-from policies.base import Record, Request
+from policies.base import WHOLE, Record, Request
 from policies.events import Why
 
 UNKNOWN = "unknown_dead_letter"
@@ -70,7 +70,7 @@ class ActingOnMany(Request):
     action: Act
     reason: Why
     filter: Wanted
-    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = 1000
+    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE), WHOLE] = 1000
     dry_run: bool = False
 
 
@@ -182,6 +182,6 @@ _ONE, _MANY = (
 ROUTES = (
     Route("GET", "/dead-letters", list_letters, "Dead letters, heaviest first", _LISTED),
     Route("POST", "/dead-letters/bulk", act_on_letters, _MANY, _ACTED_ON_MANY),
-    Route("GET", "/dead-letters/{id}", show_letter, "One dead letter with its body", _SHOWN),
-    Route("POST", "/dead-letters/{id}/{action:retry|release|discard}", act_on_letter, _ONE, _ACTED),
+    Route("GET", "/dead-letters/{id:(?!bulk$)[^/]+}", show_letter, "One dead letter with its body", _SHOWN),
+    Route("POST", "/dead-letters/{id}/{action}", act_on_letter, _ONE, _ACTED),
 )

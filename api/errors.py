@@ -67,9 +67,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except web.RequestPayloadError:
         return refuse(400, "malformed", "the body is not what its headers promise (length or content encoding)")
     except web.HTTPException as error:
-        return refuse(
-            error.status, error.reason.lower().replace(" ", "_"), f"{request.method} {request.path}: {error.reason}"
-        )
+        word, detail = error.reason.lower().replace(" ", "_"), f"{request.method} {request.path}: {error.reason}"
+        allow = error.headers.get("Allow")
+        return refuse(error.status, word, detail, {"Allow": allow} if allow else None)
     except UnknownAddress as error:
         return refuse(404, error.error, str(error))
     except SlowBody:

@@ -1,13 +1,15 @@
 """What every value here has in common: frozen, compared by content, times in UTC."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    Field,
     StringConstraints,
 )
 
@@ -38,6 +40,14 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,200}$")]
 """An id of another system: goes into workflow ids and addresses, so no slashes, spaces or control characters."""
 
+
+def _whole(number: Any) -> Any:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+WHOLE = BeforeValidator(_whole)
+"""Beside a strict `int`: whole as JSON has it, where 9.0 is 9. Neither a text nor a truth is a number."""
+
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,100}$")]
 """A reason in another system's own word."""
 
@@ -52,5 +62,6 @@ ShortText = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
     AfterValidator(_storable),
+    Field(json_schema_extra={"format": "one-line"}),
 ]
 """One sentence written by a person, such as the reason of a pause."""

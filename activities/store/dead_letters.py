@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from activities.store.database import Pool, queries
 from policies.base import Record, Request, ShortText, UtcTime
@@ -89,9 +89,11 @@ class Place(Record):
             raise ValueError("is no place in a list; send what `next` said, as it is") from None
 
 
+_PlaceText = Annotated[str, Field(json_schema_extra={"format": "place-in-list"})]
+
 After = Annotated[
     Place,
-    BeforeValidator(Place.read, json_schema_input_type=str),
+    BeforeValidator(Place.read, json_schema_input_type=_PlaceText),
     PlainSerializer(lambda place: place.text, return_type=str),
 ]
 

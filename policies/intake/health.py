@@ -80,7 +80,7 @@ def judge(
     bad = sum(each.bad_signatures for each in recent)
     rate, expected = _last_hour(by_hour, usual, now)
     missing = usual.between(max(last_event_at, now - LONGEST_LOOK_BACK), now) if last_event_at else 0.0
-    lag = now - oldest_waiting_at if oldest_waiting_at else timedelta()
+    lag = _whole_seconds(now - oldest_waiting_at) if oldest_waiting_at else timedelta()
     state, because = _verdict(last_event_at, rate, expected, missing, failures, share, lag)
     return SourceHealth(
         source=source,
@@ -157,6 +157,11 @@ def _last_hour(by_hour: Mapping[datetime, Hour], usual: _Usual, now: datetime) -
 
 def _begin_of_hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _whole_seconds(span: timedelta) -> timedelta:
+    """As a duration is written in JSON (RFC 3339), which knows no parts of a second, nor less than nothing."""
+    return timedelta(seconds=max(0, span // timedelta(seconds=1)))
 
 
 def _minutes(span: timedelta) -> str:

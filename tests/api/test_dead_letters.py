@@ -202,8 +202,10 @@ async def test_whoever_acts_says_why_and_nothing_else(api: RunningApi, letters: 
     assert await letters.state(letter_id) == "dead"
 
 
-async def test_an_act_that_is_none_is_not_found(api: RunningApi, letters: Letters) -> None:
-    assert (await act(api, await bury(letters), "burn")).status == 404
+async def test_an_act_that_is_none_is_named(api: RunningApi, letters: Letters) -> None:
+    reply = await act(api, await bury(letters), "burn")
+    assert (reply.status, reply.body["error"]) == (400, "invalid")
+    assert reply.body["detail"] == "action: Input should be 'retry', 'release' or 'discard'"
 
 
 async def test_many_are_counted_first_and_then_acted_on(api: RunningApi, letters: Letters) -> None:

@@ -1,12 +1,14 @@
 from datetime import UTC, datetime
+from typing import Annotated
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from policies.base import Identifier, ShortText, UtcTime
+from policies.base import WHOLE, Identifier, ShortText, UtcTime
 
 TEXTS: TypeAdapter[str] = TypeAdapter(ShortText)
 IDS: TypeAdapter[str] = TypeAdapter(Identifier)
+NUMBERS: TypeAdapter[int] = TypeAdapter(Annotated[int, WHOLE], config={"strict": True})
 TIMES: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
@@ -37,3 +39,10 @@ def test_a_time_is_kept_in_utc_and_one_that_utc_does_not_know_is_refused() -> No
     assert TIMES.validate_python("2026-03-02T12:00:00+02:00") == datetime(2026, 3, 2, 10, tzinfo=UTC)
     with pytest.raises(ValidationError, match="outside the years 1 to 9999"):
         TIMES.validate_python("0001-01-01T00:00:00+14:00")
+
+
+def test_a_whole_number_is_one_however_json_writes_it() -> None:
+    assert [NUMBERS.validate_json(text) for text in ("9", "9.0", "-0.0", "1e3")] == [9, 9, 0, 1000]
+    for text in ("9.5", '"9"', "true", "1e999", "NaN", "null", "[9]"):
+        with pytest.raises(ValidationError):
+            NUMBERS.validate_json(text)
