@@ -18,9 +18,14 @@ PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-async def town(temporal: Client, database_url: str) -> AsyncIterator[Town]:
-    async with building_town(temporal, *await new_databases(database_url)) as built:
-        yield built
+async def town(temporal: Client, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """Its profile holds back what happened later than it came."""
+    profiles = tmp_path_factory.mktemp("intake") / "profiles.yaml"
+    profiles.write_text('profiles: [{accounts: ["*/*"], rules: [{check: ahead, by: 1d, action: quarantine}]}]')
+    with pytest.MonkeyPatch.context() as settings:
+        settings.setenv("RECOUP_INTAKE_PROFILES", str(profiles))
+        async with building_town(temporal, *await new_databases(database_url)) as built:
+            yield built
 
 
 def told(kind: str, about: dict[str, Any], at: datetime | None = None) -> dict[str, Any]:
@@ -211,6 +216,20 @@ async def test_a_dead_letter_is_not_replayed_before_a_person_lets_it_through(tow
     counts = await town.store.dead_letters.counts()
     assert counts["quarantined"] >= 1
     assert counts["unreadable"] >= 1
+
+
+async def test_what_a_person_lets_through_reaches_its_case(town: Town) -> None:
+    case = await town.describe()
+    held = await failure(town, case)
+    held["created"] += 10 * 86400
+    letter_id = str((await post(town, held))["id"])
+    done = await town.api("POST", f"/dead-letters/{letter_id}/release", {"reason": "their clock runs wrong"})
+    assert done == (200, {"id": letter_id, "result": "done"})
+    assert await case.until_decided()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (row := await town.store.inbox.row(letter_id)) is None or row["state"] != "delivered":
+            await asyncio.sleep(0.02)
+    assert (row["case_id"], row["released"]) == (case.ref.case_id, True)
 
 
 async def test_only_what_came_in_that_time_from_there_is_replayed(town: Town) -> None:

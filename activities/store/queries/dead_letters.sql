@@ -17,14 +17,17 @@ with letters as (
         and (cast(:came_after as timestamptz) is null or k.received_at >= :came_after)
         and (cast(:invoice_id as text) is null or k.invoice_id = :invoice_id)
         and (cast(:customer_id as text) is null or k.customer_id = :customer_id)
+), page as (
+    select * from letters
+    where cast(:after_impact as double precision) is null or (impact, id) < (:after_impact, cast(:after_id as uuid))
+    order by impact desc, id desc
+    limit :count
 )
-select l.*, coalesce(done.actions, '[]') as actions
-from letters l left join lateral (
-    select jsonb_agg(to_jsonb(a) order by a.id) as actions from dead_letter_actions a where a.row_id = l.id
+select page.*, coalesce(done.actions, '[]') as actions
+from page left join lateral (
+    select jsonb_agg(to_jsonb(a) order by a.id) as actions from dead_letter_actions a where a.row_id = page.id
 ) done on true
-where cast(:after_impact as double precision) is null or (l.impact, l.id) < (:after_impact, cast(:after_id as uuid))
-order by l.impact desc, l.id desc
-limit :count;
+order by page.impact desc, page.id desc;
 
 -- name: shown(id, now)^
 -- Also one that people have dealt with, whatever became of it since.

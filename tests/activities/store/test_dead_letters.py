@@ -437,7 +437,16 @@ async def test_a_filter_finds_those_that_the_act_can_be_done_to(street: Letters,
     assert await street.fitting(act, source="adyen") == [each for each in found if each == "a"]
 
 
-@pytest.mark.parametrize("wrong", [{"actor": ""}, {"reason": "it paid with 4242 4242 4242 4242"}, {"reason": " "}, {"reason": "two\nlines"}, {"actor": "a\x00"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"actor": ""},
+        {"actor": "a\x00"},
+        {"reason": " "},
+        {"reason": "two\nlines"},
+        {"reason": "it paid with 4242 4242 4242 4242"},
+    ],
+)
 def test_whoever_acts_has_a_name_and_a_reason(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         By.model_validate({"actor": "alice", "reason": "mended", **wrong})
