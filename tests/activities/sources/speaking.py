@@ -11,6 +11,7 @@ import csv
 import json
 import os
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -138,11 +139,12 @@ class SpeakerContract:
 
 
 def damaged(body: bytes, chance: random.Random) -> bytes:
-    """JSON loses, doubles or swaps values; everything else loses or changes bytes."""
+    """JSON loses, doubles or swaps values, XML texts; everything else loses or changes bytes."""
     try:
         value = json.loads(body)
     except ValueError:
-        return _other_bytes(body, chance)
+        is_xml = body.lstrip().startswith(b"<")
+        return _other_texts(body, chance) if is_xml and chance.random() < 0.7 else _other_bytes(body, chance)
     if chance.random() < 0.2:
         return _other_bytes(body, chance)
     for _ in range(chance.randint(1, 3)):
@@ -166,6 +168,15 @@ def _other_value(value: Any, chance: random.Random) -> Any:
         place = chance.randrange(len(value))
         return [*value[:place], _other_value(value[place], chance), *value[place:][1 if chance.random() < 0.9 else 0 :]]
     return chance.choice(ODD)
+
+
+def _other_texts(xml: bytes, chance: random.Random) -> bytes:
+    """Still well-formed, mostly."""
+    for _ in range(chance.randint(1, 3)):
+        begin, end = chance.choice([found.span(1) for found in re.finditer(rb">([^<>]*)</", xml)] or [(0, 0)])
+        text = str(chance.choice(ODD))[:6000].encode("utf-8", "surrogatepass")
+        xml = xml[:begin] + text.replace(b"<", b"&lt;") + xml[end:]
+    return xml
 
 
 def _other_bytes(body: bytes, chance: random.Random) -> bytes:
