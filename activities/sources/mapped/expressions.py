@@ -259,11 +259,11 @@ class Look:
 
     def __init__(self, event: Any, budget: Budget | None = None) -> None:
         self._event = event
-        self._budget = budget or Budget()
+        self._interpreter = Counting(budget or Budget())
 
     def __call__(self, expression: Expression) -> Any:
         """Raises Wrong when the event costs too much."""
-        return self.searched(expression, Counting(self._budget))
+        return self.searched(expression, self._interpreter)
 
     def searched(self, expression: Expression, interpreter: TreeInterpreter) -> Any:
         tree: Any = expression.tree
