@@ -5,6 +5,7 @@ meet, the window counts: a message is never sent outside it. A customer who may 
 when it is day in all of them.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,6 +18,9 @@ _FILE = settings(__package__, "contact_windows.toml")
 EDITION: str = _FILE["edition"]
 ALL_WEEK = frozenset(range(7))
 MIDNIGHT = time(0)
+ALL_DAY = (MIDNIGHT, MIDNIGHT)
+DAY_OPENS, DAY_CLOSES = time(8), time(21)
+"""Day by any law: the outer bounds of 47 CFR 64.1200. Thirteen hours, so zones up to half the globe apart share one."""
 ONE_DAY = timedelta(days=1)
 SEARCH_DAYS = 30
 """For so long several zones are asked for an hour that they share; longer than any row of Sundays and holidays."""
@@ -45,7 +49,9 @@ def next_contact_time(
     window = _window_of(country, subdivision, channel, opens, closes)
     if len(zones) == 1:
         return _next_in(moment, zones[0], country, subdivision, window)
-    return _next_in_all(moment, zones, country, subdivision, window)
+    own = _window_of(country, subdivision, channel, *ALL_DAY)
+    found = (_next_in_all(moment, zones, country, subdivision, each) for each in _ever_wider(window, own))
+    return next((common for common in found if common), moment.astimezone(UTC))
 
 
 def may_contact(
@@ -60,17 +66,42 @@ def may_contact(
     return next_contact_time(moment, zone, country, channel, opens, closes, subdivision) <= moment
 
 
+def _ever_wider(wanted: Window, own: Window) -> Iterator[Window]:
+    """For zones that share no hour of what is wanted: what the channel itself allows, then the day. Those that are
+    scattered around the globe share none of the day either; then no hour is better than another."""
+    yield wanted
+    if own.opens != own.closes:
+        yield own
+    yield own._replace(opens=DAY_OPENS, closes=DAY_CLOSES)
+
+
 def _next_in_all(
     moment: datetime, zones: tuple[str, ...], country: str | None, subdivision: str | None, window: Window
-) -> datetime:
-    """Each zone puts it off until none does. Zones so far apart that they never share an hour: the first one's."""
+) -> datetime | None:
+    """None where they share no hour of it. Hours are the same every day, so two days tell that."""
+    hours = window._replace(days=ALL_WEEK, holidays=True)
+    shared = _first_common(moment, moment + 2 * ONE_DAY, zones, country, subdivision, hours)
+    if shared is None or window == hours:
+        return shared
+    return _first_common(moment, moment + SEARCH_DAYS * ONE_DAY, zones, country, subdivision, window)
+
+
+def _first_common(
+    moment: datetime,
+    end: datetime,
+    zones: tuple[str, ...],
+    country: str | None,
+    subdivision: str | None,
+    window: Window,
+) -> datetime | None:
+    """Each zone puts it off until none does."""
     candidate = moment
-    while candidate < moment + timedelta(days=SEARCH_DAYS):
+    while candidate < end:
         latest = max(_next_in(candidate, zone, country, subdivision, window) for zone in zones)
         if latest <= candidate:
             return candidate.astimezone(UTC)
         candidate = latest
-    return _next_in(moment, zones[0], country, subdivision, window)
+    return None
 
 
 def _next_in(moment: datetime, zone: str, country: str | None, subdivision: str | None, window: Window) -> datetime:

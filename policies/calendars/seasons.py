@@ -1,4 +1,5 @@
-"""Holiday seasons: when payments behave differently, and whether retries wait or are spread. Data: `seasons.toml`."""
+"""Holiday seasons: when payments behave differently, and whether retries wait or are spread; and the days on which
+nobody is suspended. Data: `seasons.toml`."""
 
 from datetime import date, timedelta
 from functools import lru_cache
@@ -37,6 +38,12 @@ def seasons_on(day: date, country: str | None) -> tuple[Season, ...]:
 def season_on(day: date, country: str | None) -> Season | None:
     """The one that weighs most."""
     return min(seasons_on(day, country), key=lambda season: season.weight, default=None)
+
+
+@lru_cache(maxsize=4096)
+def spared_until(day: date) -> date | None:
+    """The last of the days around it on which nobody is suspended; None on every other day."""
+    return next((last for first, last in _spans(_FILE["spared"], day) if first <= day <= last), None)
 
 
 def _spans(row: dict[str, Any], day: date) -> list[tuple[date, date]]:

@@ -1,9 +1,11 @@
 """In which zone a customer lives, from what is known of them. Larger than one zone and nothing more known: all of them.
 
-Sources of `data/zones.csv`: state, province and postal prefixes are general knowledge, main zone of each; the zones of
-a country are CLDR's (through babel), those of a phone number libphonenumber's.
+Sources of `data/zones.csv`: state, province and postal prefixes are general knowledge, main zone of each; so are the
+`main` zones of a country, without those in which fewer than one in a thousand live. The zones of a country are CLDR's
+(through babel), those of a phone number libphonenumber's.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -31,7 +33,7 @@ def zone_of(
         return ZoneGuess(candidates[0], candidates, f"{code} has one zone")
     if phone:
         zones = _zones_of_phone(phone)
-        if len(zones) == 1 and (not candidates or zones[0] in candidates):
+        if len(zones) == 1 and (not candidates or _territories().get(zones[0]) == code):
             return ZoneGuess(zones[0], zones, "by the region of the phone number")
     because = f"{code} has {len(candidates)} zones" if candidates else "the country is not known"
     return ZoneGuess(None, candidates, because)
@@ -39,11 +41,9 @@ def zone_of(
 
 @cache
 def zones_of_country(country: str) -> tuple[str, ...]:
-    """IANA names, as CLDR lists them; zones in which hardly anybody lives are left out for the United States."""
-    from babel.core import get_global
-
-    by_zone = get_global("zone_territories")
-    zones = sorted(zone for zone, territory in by_zone.items() if territory == country and "/" in zone)
+    """IANA names, as CLDR lists them; of countries in the file those that stand there, for in the others hardly anybody
+    lives."""
+    zones = sorted(zone for zone, territory in _territories().items() if territory == country and "/" in zone)
     known = {row["zone"] for row in _rows() if row["country"] == country}
     return tuple(zone for zone in zones if zone in known) if known else tuple(zones)
 
@@ -74,6 +74,13 @@ def _zones_of_phone(phone: str) -> tuple[str, ...]:
     except phonenumbers.NumberParseException:
         return ()
     return tuple(zone for zone in timezone.time_zones_for_number(number) if not zone.startswith("Etc/"))
+
+
+def _territories() -> Mapping[str, str]:
+    """Zone -> country."""
+    from babel.core import get_global
+
+    return get_global("zone_territories")
 
 
 @cache

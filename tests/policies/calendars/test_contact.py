@@ -3,10 +3,12 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.core import get_global
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.calendars.contact import may_contact, next_contact_time
+from policies.calendars.zones import zones_of_country
 from policies.package_data import settings
 
 EIGHT, TWENTY = time(8), time(20)
@@ -67,12 +69,47 @@ def test_who_may_live_in_several_zones_is_written_to_when_it_is_day_in_all() -> 
     assert not may_contact(written - timedelta(seconds=1), coasts, "US", "sms", EIGHT, TWENTY)
 
 
-def test_zones_that_never_share_an_hour_follow_the_first_one() -> None:
-    """Noon in Tokyo is midnight in São Paulo; the window is an hour long."""
-    apart, moment = ("Asia/Tokyo", "America/Sao_Paulo"), datetime(2026, 3, 10, 5, tzinfo=UTC)
-    written = next_contact_time(moment, apart, None, "email", time(9), time(10))
-    assert written == datetime(2026, 3, 11, 0, tzinfo=UTC)
-    assert next_contact_time(moment, apart[::-1], None, "email", time(9), time(10)).hour == 12
+RUSSIA = ("Europe/Kaliningrad", "Europe/Moscow", "Asia/Vladivostok", "Asia/Kamchatka")
+AMERICA = ("America/New_York", "America/Los_Angeles", "Pacific/Honolulu")
+
+
+def hours_in(zones: tuple[str, ...], moment: datetime) -> list[int]:
+    return [local(moment, zone).hour for zone in zones]
+
+
+def test_zones_that_share_no_hour_of_the_policy_share_one_of_the_channel() -> None:
+    """Texts from five to eight in the evening: when it is eight in New York it is three in Hawaii."""
+    written = next_contact_time(datetime(2026, 3, 3, 3, tzinfo=UTC), AMERICA, "US", "sms", time(17), TWENTY)
+    assert hours_in(AMERICA, written) == [14, 11, 9]
+
+
+def test_zones_that_share_no_hour_of_the_channel_either_share_one_of_the_day() -> None:
+    """Kamchatka is ten hours ahead of Kaliningrad; mail has no hours of its own, and nobody is written to at night."""
+    written = next_contact_time(datetime(2026, 3, 3, 12, tzinfo=UTC), RUSSIA, "RU", "email", time(9), time(19))
+    assert hours_in(RUSSIA, written) == [8, 9, 16, 18]
+    opposite = ("Asia/Tokyo", "America/Sao_Paulo")
+    text = next_contact_time(datetime(2026, 3, 10, 5, tzinfo=UTC), opposite, None, "sms", EIGHT, TWENTY)
+    assert hours_in(opposite, text) == [20, 8]
+
+
+def test_where_it_is_always_night_somewhere_no_hour_is_better_than_another() -> None:
+    scattered, moment = ("Pacific/Auckland", "America/Sao_Paulo", "Europe/Moscow"), datetime(2026, 3, 10, 5, tzinfo=UTC)
+    assert next_contact_time(moment, scattered, None, "email", time(9), time(10)) == moment
+
+
+WIDE = [each for each in sorted(set(get_global("zone_territories").values())) if len(zones_of_country(each)) > 1]
+
+
+@pytest.mark.parametrize("country", sorted(set(WIDE) - {"001", "ZZ"}))
+@pytest.mark.parametrize("month", [1, 7])
+def test_in_every_country_there_is_an_hour_at_which_it_is_day_in_all_zones(country: str, month: int) -> None:
+    zones = zones_of_country(country)
+    for hour in range(0, 24, 3):
+        moment = datetime(2026, month, 7, hour, tzinfo=UTC)
+        written = next_contact_time(moment, zones, country, "email", time(9), time(9, 30))
+        assert set(hours_in(zones, written)) <= set(range(8, 21))
+        text = next_contact_time(moment, zones, country, "sms", time(9), time(9, 30))
+        assert set(hours_in(zones, text)) <= set(range(9, 20))
 
 
 def test_zones_a_day_apart_share_the_hour_though_not_the_date() -> None:

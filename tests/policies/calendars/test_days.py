@@ -155,6 +155,7 @@ def test_moving_seasons_hold_the_day_that_the_holidays_package_knows(year: int) 
         (("US", None, None, "no number"), None),
         (("FR", None, None, "+14155550100"), "Europe/Paris"),
         (("RU", None, None, "+14155550100"), None),
+        (("RU", None, None, "+74132600000"), "Asia/Magadan"),
         ((None,), None),
         (("XX",), None),
     ],
@@ -171,6 +172,15 @@ def test_an_unknown_zone_is_one_of_those_of_the_country() -> None:
     assert zone_of("US").candidates == zones_of_country("US")
     assert {"America/New_York", "America/Los_Angeles"} <= set(zones_of_country("US"))
     assert zone_of(None).candidates == ()
+
+
+@pytest.mark.parametrize(
+    ("country", "few"),
+    [("RU", "Asia/Anadyr"), ("US", "America/Adak"), ("CL", "Pacific/Easter"), ("NZ", "Pacific/Chatham")],
+)
+def test_nobody_waits_for_a_zone_in_which_hardly_anybody_lives(country: str, few: str) -> None:
+    assert zones_of_country(country)
+    assert few not in zones_of_country(country)
 
 
 @given(*[st.none() | st.text(max_size=8)] * 4)
