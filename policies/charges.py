@@ -5,6 +5,7 @@ What the policy has due is moved by calendars, then by the networks' rules; wher
 stands in `timing/`, what the networks forbid in `network_rules/`.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -46,7 +47,7 @@ class NextCharge(NamedTuple):
 class _Rung(NamedTuple):
     name: str
     at: datetime
-    due: datetime
+    due: datetime | None
     because: str
     rejected: tuple[str, ...] = ()
     edition: str | None = None
@@ -84,7 +85,6 @@ def _retry(here: Situation) -> NextCharge | None:
         claim=facts.case.case_id,
     )
     verdict = may_attempt(here.around.ledger, proposed, max(rung.at, here.now))
-    due: datetime | None = rung.due
     if isinstance(verdict, Refused):
         if verdict.free_at is None:
             return None
@@ -92,9 +92,9 @@ def _retry(here: Situation) -> NextCharge | None:
         if later is None:
             return None
         because = f"{verdict.rule}; free again {verdict.free_at:%Y-%m-%d %H:%M}"
-        rung, due = later._replace(at=max(later.at, verdict.free_at), because=because), None
+        rung = later._replace(at=max(later.at, verdict.free_at), due=None, because=because)
     return NextCharge(
-        rung.at, due, rung.because, facts.credential_id, rung.name, rejected=rung.rejected, edition=rung.edition
+        rung.at, rung.due, rung.because, facts.credential_id, rung.name, rejected=rung.rejected, edition=rung.edition
     )
 
 
@@ -117,17 +117,29 @@ def _next_rung(here: Situation, now: datetime) -> _Rung | None:
         return _adaptive(here, now) if here.policy.retries.timing == "adaptive" else None
     missed = [rung for rung in rungs if rung[1] <= now]
     name, due = missed[-1] if missed else rungs[0]
-    facts, retries = here.facts, here.policy.retries
-    waits = [due, _useful_from(here)]
-    waits += [r.free_at for r in facts.refusals if r.free_at and r.rung == name]
-    if name.startswith("immediate-"):
-        at = max(waits)
-    else:
-        if facts.attempts:
-            waits.append(facts.attempts[-1].at + retries.gap)
-        at = on_an_allowed_day(here, max(*waits, now) if missed else max(waits))
     because = f"{here.category.value} may heal with time: {name.replace('-', ' rung ')} of {here.policy.name}"
-    return _Rung(name, at, due, because)
+    is_immediate = name.startswith("immediate-")
+    at = max(due, _useful_from(here), _distance_kept(here, is_immediate))
+    freed = max(_freed(here, name.__eq__), default=at)
+    moved_by_a_rule = freed > max(at, here.now)
+    at = max(at, freed)
+    if not is_immediate:
+        at = on_an_allowed_day(here, max(at, now) if missed else at)
+    return _Rung(name, at, None if moved_by_a_rule else due, because)
+
+
+def _distance_kept(here: Situation, is_immediate: bool) -> datetime:
+    """From when on the next try is far enough from the last one, whatever that was for."""
+    attempts, retries = here.facts.attempts, here.policy.retries
+    if not attempts:
+        return here.started
+    return attempts[-1].at + (min(retries.immediate) if is_immediate else retries.gap)
+
+
+def _freed(here: Situation, is_meant: Callable[[str], bool]) -> list[datetime]:
+    """When the rules that refused such a rung free this credential."""
+    ours = [r for r in here.facts.refusals if r.credential_id == here.facts.credential_id]
+    return [r.free_at for r in ours if r.free_at and r.rung and is_meant(r.rung)]
 
 
 def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
@@ -137,12 +149,15 @@ def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
     if retries.spread:
         later = timing.spread_of(here.facts.case.case_id, retries.spread)
         everything = tuple([(name, after + later * name.startswith("ladder-")) for name, after in everything])
-    past = max([after for name, after in everything if name in used], default=None)
+    past = [after for name, after in everything if name in used]
+    if timing.FIRST in used:
+        past += [a.at - here.started for a in here.facts.attempts if a.rung and timing.is_chosen(a.rung)]
+    begins = max(past, default=None)
     technical = treatment is not None and treatment.technical
     return [
         (name, here.started + after)
         for name, after in everything
-        if (past is None or after > past) and (technical or name.startswith("ladder-"))
+        if (begins is None or after > begins) and (technical or name.startswith("ladder-"))
     ]
 
 
@@ -166,8 +181,7 @@ def _useful_from(here: Situation) -> datetime:
 
 
 def _adaptive(here: Situation, now: datetime) -> _Rung | None:
-    waits = [r.free_at for r in here.facts.refusals if r.free_at and (r.rung or "").startswith("adaptive-")]
-    chosen = timing.choose(here, max([now, *waits]))
+    chosen = timing.choose(here, max([now, *_freed(here, timing.is_chosen)]))
     if chosen is None:
         return None
-    return _Rung(chosen.name, chosen.at, chosen.at, chosen.because, chosen.rejected, chosen.edition)
+    return _Rung(chosen.name, chosen.at, chosen.due, chosen.because, chosen.rejected, chosen.edition)

@@ -24,9 +24,11 @@ SPREAD_IN_SEASON = 3
 
 
 class Candidate(NamedTuple):
-    """`score`: the chance of success, 0 to 1, to four digits. `parts`: feature -> log-odds, in order of the model."""
+    """`due`: the time itself, or an earlier one that the policy avoids. `score`: the chance of success, 0 to 1, to four
+    digits. `parts`: feature -> log-odds, in order of the model."""
 
     at: datetime
+    due: datetime
     score: float
     parts: tuple[tuple[str, float], ...]
 
@@ -34,9 +36,19 @@ class Candidate(NamedTuple):
 def candidate_times(here: Situation, now: datetime, model: TimingModel = SHIPPED) -> tuple[Candidate, ...]:
     """At most MOST times from `now` to the end of the policy's window, earliest first."""
     since, until = window_of(here)
-    moments = _thinned([moment for moment in _grid(here, since, until) if since <= moment <= until])
+    usual, mornings = _grid(here, since, until)
+    allowed = [moment for moment in sorted({*usual, *mornings}) if on_an_allowed_day(here, moment) == moment]
+    times = {moment: moment for moment in _thinned(allowed)} or _put_off(here, usual)
     known = _known(here, now, model)
-    return tuple([_scored(known, moment, model) for moment in moments if moment >= now])
+    return tuple([_scored(known, at, due, model) for at, due in times.items() if at >= now])
+
+
+def _put_off(here: Situation, wanted: list[datetime]) -> dict[datetime, datetime]:
+    """What the policy avoids has swallowed the window: then it ends as much later, but not after the case. Time of the
+    retry -> when the policy wanted it."""
+    end = here.started + here.policy.close.after
+    moved = {on_an_allowed_day(here, moment): moment for moment in reversed(wanted)}
+    return {at: moved[at] for at in _thinned(sorted([at for at in moved if at < end]))}
 
 
 def window_of(here: Situation) -> tuple[datetime, datetime]:
@@ -56,23 +68,23 @@ def spread_of(case_id: str, spread: timedelta) -> timedelta:
     return timedelta(seconds=int(spread.total_seconds() * share))
 
 
-def _grid(here: Situation, since: datetime, until: datetime) -> list[datetime]:
-    """Each day the hour that suits it, and around a payday also the early morning."""
+def _grid(here: Situation, since: datetime, until: datetime) -> tuple[list[datetime], list[datetime]]:
+    """Each day the hour that suits it; and around a payday the early morning, which is worth nothing on another day."""
     info, country = ZoneInfo(here.around.customer.zone), _country(here)
     own = [moment.astimezone(info).time().replace(minute=0, second=0, microsecond=0) for moment in _paid_at(here)]
-    usual = max(set(own), key=own.count) if own else USUAL
+    hour = max(set(own), key=own.count) if own else USUAL
     offset = spread_of(here.facts.case.case_id, here.policy.retries.spread)
     funds = here.category is Category.INSUFFICIENT_FUNDS
     day, last = since.astimezone(info).date(), until.astimezone(info).date()
-    moments: list[datetime] = []
+    usual: list[datetime] = []
+    mornings: list[datetime] = []
     while day <= last:
         later = _wider(offset, day, country) if offset else offset
         if funds and days_from_payday(day, country).since == 0:
-            moments.append(datetime.combine(day, PAYDAY_MORNING, tzinfo=info).astimezone(UTC) + later)
-        moments.append(datetime.combine(day, usual, tzinfo=info).astimezone(UTC) + later)
+            mornings.append(datetime.combine(day, PAYDAY_MORNING, tzinfo=info).astimezone(UTC) + later)
+        usual.append(datetime.combine(day, hour, tzinfo=info).astimezone(UTC) + later)
         day += _DAY
-    allowed = [moment for moment in moments if on_an_allowed_day(here, moment) == moment]
-    return sorted(set(allowed or [on_an_allowed_day(here, moment) for moment in moments]))
+    return [each for each in usual if since <= each <= until], [each for each in mornings if since <= each <= until]
 
 
 def _wider(offset: timedelta, day: date, country: str | None) -> timedelta:
@@ -125,7 +137,7 @@ def _known(here: Situation, now: datetime, model: TimingModel) -> _Known:
     )
 
 
-def _scored(known: _Known, moment: datetime, model: TimingModel) -> Candidate:
+def _scored(known: _Known, moment: datetime, due: datetime, model: TimingModel) -> Candidate:
     local = moment.astimezone(known.info)
     features = Features(
         category=known.category,
@@ -141,7 +153,7 @@ def _scored(known: _Known, moment: datetime, model: TimingModel) -> Candidate:
         health=known.health if moment < known.unwell_until else 1.0,
     )
     parts = parts_of(model, features)
-    return Candidate(moment, round(chance(parts), 4), tuple(parts))
+    return Candidate(moment, due, round(chance(parts), 4), tuple(parts))
 
 
 def _paid_at(here: Situation) -> tuple[datetime, ...]:

@@ -15,10 +15,14 @@ from policies.timing.model import SHIPPED, TimingModel
 SHOWN_REJECTED = 3
 SHOWN_PARTS = 3
 PREFIX = "adaptive-"
+FIRST = f"{PREFIX}1"
 
 
 class Chosen(NamedTuple):
+    """`due`: when the policy wanted it, before days that it avoids put it off."""
+
     at: datetime
+    due: datetime
     name: str
     because: str
     rejected: tuple[str, ...]
@@ -41,14 +45,20 @@ def choose(here: Situation, now: datetime, model: TimingModel = SHIPPED) -> Chos
 
     ranked = sorted(in_reach, key=lambda candidate: (-worth(candidate), candidate.at))
     best, others = ranked[0], ranked[1 : 1 + SHOWN_REJECTED]
-    used = sum(1 for rung in here.facts.rungs_used if rung.startswith(PREFIX))
+    used = sum(1 for rung in here.facts.rungs_used if is_chosen(rung))
     return Chosen(
         at=best.at,
+        due=best.due,
         name=f"{PREFIX}{used + 1}",
         because=_because(best, len(in_reach)),
         rejected=tuple(_why_not(other, best) for other in others),
         edition=model.edition,
     )
+
+
+def is_chosen(rung: str) -> bool:
+    """Whether the place in the timeline is a time that was chosen, and not one that the policy names."""
+    return rung.startswith(PREFIX)
 
 
 def _because(best: Candidate, count: int) -> str:

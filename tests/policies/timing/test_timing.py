@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from policies.charges import next_charge
 from policies.decide import next_step
 from policies.declines import Category
 from policies.document import Avoid, PolicyDocument, Retries
-from policies.facts import CaseFacts, Outcome
+from policies.facts import Attempt, CaseFacts, Outcome
 from policies.keys import CaseRef
 from policies.network_rules import LedgerEntry
 from policies.package_data import settings
@@ -201,6 +202,55 @@ def test_what_the_policy_avoids_is_no_candidate() -> None:
     assert all(each.at.astimezone(ZoneInfo("Europe/Berlin")).weekday() < 5 for each in times)
     nowhere = Avoid(weekdays=("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
     assert candidate_times(situation(avoid=nowhere), START)
+
+
+CHRISTMAS = datetime(2026, 12, 18, 10, tzinfo=UTC)
+
+
+def in_december(days: float, *attempts: Attempt, close: int = 30, failed_at: datetime = CHRISTMAS) -> Situation:
+    """A policy that waits out the year's end, 20 December to 6 January, and closes after so many days."""
+    facts = case(messages=QUIET, failed_at=failed_at, opened_at=failed_at, attempts=attempts)
+    here = situation(
+        facts, failed_at, gap=timedelta(days=2), window=timedelta(days=days), avoid=Avoid(seasons=("year_end",))
+    )
+    closing = here.policy.close.model_copy(update={"after": timedelta(days=close)})
+    return replace(here, policy=here.policy.model_copy(update={"close": closing}))
+
+
+def test_a_window_that_a_season_swallows_ends_with_the_first_day_after_it() -> None:
+    times = candidate_times(in_december(16), CHRISTMAS)
+    assert [(each.at.isoformat(" ", "minutes")[:16], each.due.day) for each in times] == [("2027-01-07 09:00", 21)]
+    chosen = choose(in_december(16), CHRISTMAS)
+    assert chosen is not None
+    assert (chosen.at, chosen.due) == (times[0].at, times[0].due)
+    assert choose(in_december(16), times[0].at) == chosen
+
+
+def test_a_window_of_which_a_season_leaves_something_is_not_made_longer() -> None:
+    times = candidate_times(in_december(22), CHRISTMAS)
+    assert times[-1].at <= CHRISTMAS + timedelta(days=22)
+    assert all(each.at == each.due for each in times)
+
+
+def test_after_the_try_that_was_put_off_the_window_is_over() -> None:
+    after = tried(1, datetime(2027, 1, 7, 9, tzinfo=UTC), "adaptive-1")
+    assert candidate_times(in_december(16, after), after.at) == ()
+
+
+def test_a_season_that_outlasts_the_case_leaves_no_time() -> None:
+    assert candidate_times(in_december(16, close=19), CHRISTMAS) == ()
+
+
+def test_an_hour_that_the_policy_avoids_every_day_is_put_off_by_hours() -> None:
+    mornings = Avoid.model_validate({"hours": ["09:00-12:00"]})
+    times = candidate_times(situation(case(Category.DO_NOT_HONOR), avoid=mornings), START)
+    assert len(times) > 20
+    assert {local(each.at).hour for each in times} == {12}
+    assert {local(each.due).hour for each in times} == {10}
+
+
+def local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Europe/Berlin"))
 
 
 def test_advice_to_wait_moves_the_first_candidate() -> None:
