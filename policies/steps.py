@@ -38,12 +38,14 @@ class Charge(_Step):
 class Words(Record):
     """What a message may say, besides names and addresses. Times are those of the policy as it stands now.
 
-    `generic`: the real reason must not be told (lost, stolen, fraud-like). A time is None when it will not happen.
+    `generic`: the real reason must not be told (lost, stolen, fraud-like). `part_paid`: `due` is the rest of the claim.
+    A time is None when it will not happen.
     """
 
     due: Money
     customer_action: CustomerAction = CustomerAction.NONE
     generic: bool = False
+    part_paid: bool = False
     next_attempt_at: UtcTime | None = None
     limit_at: UtcTime | None = None
     limit_takes: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ def words_for(here: Situation, next_attempt_at: datetime | None = None, because:
         due=facts.due,
         customer_action=decline.customer_action if decline else CustomerAction.NONE,
         generic=decline is None or decline.fraud_signal,
+        part_paid=bool(facts.payments) and not facts.is_paid,
         next_attempt_at=next_attempt_at,
         limit_at=losses.limit if limit else None,
         limit_takes=(*limit.takes, *limit.takes_recurring) if limit else (),

@@ -39,8 +39,8 @@ SMS_LENGTH_MAX = 320
 NAME_LENGTH_MAX = 80
 
 VARIABLES = frozenset(
-    """channel name invoice_id segment link merchant support due customer_action generic next_attempt_on limit_on
-    limit_takes suspend_on close_on benefits_taken conditions offers because first_paragraph""".split()
+    """channel name invoice_id segment link merchant support due customer_action generic part_paid next_attempt_on
+    limit_on limit_takes suspend_on close_on benefits_taken conditions offers because first_paragraph""".split()
 )
 """All that a template may name: texts, apart from the lists `conditions` and `offers`. What is not known is empty."""
 
@@ -174,6 +174,7 @@ def _told(channel: str, words: Words, person: Person, merchant: Merchant) -> dic
         "due": money_of(words.due, person.locale),
         "customer_action": words.customer_action.value,
         "generic": words.generic,
+        "part_paid": words.part_paid,
         "next_attempt_on": day(words.next_attempt_at),
         "limit_on": day(words.limit_at),
         "limit_takes": _listed(words.limit_takes),

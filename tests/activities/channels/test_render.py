@@ -249,6 +249,21 @@ def test_thanks_name_no_open_amount() -> None:
         assert "$" not in email(template, EVERYTHING_KNOWN).text
 
 
+def test_who_paid_a_part_hears_that_service_is_back_and_what_is_left_to_pay() -> None:
+    part = NOTHING_KNOWN.model_copy(update={"part_paid": True})
+    letter = email("reinstated", part).text
+    assert "Your part payment for invoice in_1042 has arrived" in letter
+    assert f"{money_of(part.due, ANNA.locale)} is left to pay. You can pay it on the page below" in letter
+    assert "nothing left for you to do" not in letter
+    assert (
+        "We will try to collect it on"
+        in email("reinstated", EVERYTHING_KNOWN.model_copy(update={"part_paid": True})).text
+    )
+    text = RENDERER.render("reinstated", "sms", part, ANNA).text
+    assert "the rest of the invoice is still open. Reply STOP" in text
+    assert "29" not in text
+
+
 def test_a_handover_names_the_case_and_the_reason_but_not_the_customer() -> None:
     rendered = email("handover", EVERYTHING_KNOWN)
     assert "in_1042" in rendered.subject
