@@ -18,6 +18,11 @@ class Due(NamedTuple):
         return f"{self.kind} at {self.at.isoformat(' ', 'minutes')[:16]}"
 
 
+def in_turn(due: datetime, opens: datetime, now: datetime) -> datetime:
+    """What is overdue keeps its place among all that is overdue, unless it has to wait until something opens."""
+    return opens if opens > now else due
+
+
 def after_the_failure(span: timedelta) -> str:
     return f"{in_days(span)} after the failure" if span else "as soon as the payment has failed"
 

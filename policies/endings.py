@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from policies.events import CloseOutcome
 from policies.facts import LOST_ACCESS, Attempt, CaseFacts, Ending, InvoiceStatus, Outcome
-from policies.messages import open_channels
+from policies.messages import channels_left, first_opening, has_heard
 from policies.situation import Situation
 from policies.steps import AnyStep, Close, Escalate, Hold, Notify, Reconcile, Reinstate
 from policies.words import words_for
@@ -47,24 +47,32 @@ def settled(here: Situation) -> AnyStep | None:
 
 def _after_payment(here: Situation) -> AnyStep:
     """Service first, then thanks, then the end; nothing else ever follows a payment."""
-    facts, now = here.facts, here.now
+    now = here.now
     if here.access in LOST_ACCESS:
         return Reinstate(at=now, because=f"the invoice is paid, so {here.access.value} service comes back")
-    was_away = any(change.level in LOST_ACCESS for change in facts.access_changes)
-    template = "reinstated" if was_away else "recovered"
-    treatment = here.treatment
-    heard_of_it = any(message.channel for message in facts.messages) and (treatment is None or treatment.contact)
-    if heard_of_it and template not in here.told:
-        because = "service is back and the customer should know" if was_away else "the customer was told of the failure"
+    if _came_back_with_it(here):
+        template, because = "reinstated", "service is back and the customer should know"
+    else:
+        template, because = "recovered", "the customer was told of the failure"
+    channels = channels_left(here, template, here.policy.access_channels)
+    if has_heard(here) and channels:
+        opening = first_opening(here, now, channels)
         return Notify(
-            at=now,
+            at=opening.at,
             name=template,
             template=template,
-            channels=open_channels(here, now, here.policy.access_channels),
+            channels=opening.channels,
             because=because,
             words=words_for(here),
         )
     return Close(at=now, outcome=CloseOutcome.RECOVERED, because="the invoice is paid")
+
+
+def _came_back_with_it(here: Situation) -> bool:
+    """Whether service comes back with this payment; not when a part of the claim had brought it back before."""
+    facts, payment = here.facts, here.facts.settling_payment
+    told_before = payment and any(m.name == "reinstated" and m.at < payment.at for m in facts.messages)
+    return not told_before and any(change.level in LOST_ACCESS for change in facts.access_changes)
 
 
 def _after_ending(facts: CaseFacts, ending: Ending, now: datetime) -> AnyStep:

@@ -1,16 +1,17 @@
 """Which words are due next, when they may be sent, and on which channels (promises P5 and P6).
 
-Scheduled messages and offers wait for the silent window, the gap and the customer's contact hours; words about access
-go out with the change. What a message may say stands in `words.py`, contact hours in `calendars/contact.py`.
+Scheduled messages and offers wait for the silent window, the gap and the customer's contact hours. Words about what has
+just happened, a change of access or a payment, wait for nothing but a channel that is open by its own window: mail goes
+out at any hour, a text does not. What a message may say stands in `words.py`, hours in `calendars/contact.py`.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, time
 from typing import NamedTuple
 
-from policies.calendars.contact import next_contact_time
+from policies.calendars.contact import ALL_DAY, next_contact_time
 from policies.document import Channel, ScheduledMessage, ScheduledOffer
-from policies.due import Due, after_the_failure
+from policies.due import Due, after_the_failure, in_turn
 from policies.facts import LOST_ACCESS, MessageStatus
 from policies.situation import Situation
 from policies.steps import AnyStep, Notify, Offer
@@ -46,31 +47,31 @@ def upcoming_words(here: Situation) -> Upcoming | None:
     planned = min(_planned(here), key=_due, default=None)
     if planned is None:
         return None
-    policy, facts = here.policy, here.facts
-    earliest = max(planned.due, facts.failed_at + policy.silence_for(here.category), _gap_ends(here), here.now)
+    earliest = max(planned.due, here.silence_ends, _gap_ends(here), here.now)
     return Upcoming(planned.due, in_contact_hours(here, earliest, planned.channels[0]), planned)
 
 
 def words_about_access(here: Situation, next_attempt_at: datetime | None) -> Iterator[Due]:
-    """They go out with the change."""
+    """They go out with the change: what was lost and how it comes back, or that a part payment has brought it back."""
     change = here.facts.access_changes[-1] if here.facts.access_changes else None
-    if change is None or change.level not in LOST_ACCESS or change.unclear:
+    if change is None or change.unclear:
         return
-    level = change.level.value
-    if level in here.told or not may_write(here):
+    if change.level in LOST_ACCESS:
+        name, may_tell, earliest = change.level.value, may_write(here), here.silence_ends
+        because = f"service was {name}; the customer must know why and how it comes back"
+    else:
+        name, may_tell, earliest = "reinstated", has_heard(here), change.at
+        because = "a part payment brought service back and the customer should know"
+    channels = channels_left(here, name, here.policy.access_channels)
+    if not channels or not may_tell:
         return
+    opening = first_opening(here, max(earliest, here.now), channels)
 
     def make(at: datetime) -> AnyStep:
-        return Notify(
-            at=at,
-            name=level,
-            template=level,
-            channels=open_channels(here, at, here.policy.access_channels),
-            because=f"service was {level}; the customer must know why and how it comes back",
-            words=words_for(here, next_attempt_at=next_attempt_at),
-        )
+        words = words_for(here, next_attempt_at=next_attempt_at)
+        return Notify(at=at, name=name, template=name, channels=opening.channels, because=because, words=words)
 
-    yield Due(change.at, "notify", make)
+    yield Due(in_turn(change.at, opening.at, here.now), "notify", make)
 
 
 def may_write(here: Situation) -> bool:
@@ -78,12 +79,51 @@ def may_write(here: Situation) -> bool:
     return treatment is None or treatment.contact
 
 
+def has_heard(here: Situation) -> bool:
+    """Who never heard of the failure hears nothing of its end."""
+    return any(message.channel for message in here.facts.messages) and may_write(here)
+
+
+def channels_left(here: Situation, name: str, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """Words that no open channel took are due again on those that were closed at that hour."""
+    if name not in here.told:
+        return channels
+    sent = [message for message in here.facts.messages if message.name == name]
+    if any(message.status is not MessageStatus.UNDELIVERED or not message.asked for message in sent):
+        return ()
+    asked = {channel for message in sent for channel in message.asked}
+    return tuple(channel for channel in channels if channel not in asked)
+
+
+# --- hours ------------------------------------------------------------------------------------------------------------
+
+
+class Opening(NamedTuple):
+    """When something may be said, and where."""
+
+    at: datetime
+    channels: tuple[Channel, ...]
+
+
+def first_opening(here: Situation, moment: datetime, channels: tuple[Channel, ...]) -> Opening:
+    """For words about what has just happened: whichever channels open first, by their own windows alone."""
+    opens = {channel: _next_in_hours(here, moment, channel, ALL_DAY) for channel in channels}
+    at = min(opens.values())
+    return Opening(at, tuple(channel for channel in channels if opens[channel] == at))
+
+
 def in_contact_hours(here: Situation, moment: datetime, channel: Channel) -> datetime:
-    opens, closes = here.policy.contact.hours_for(channel)
+    return _next_in_hours(here, moment, channel, here.policy.contact.hours_for(channel))
+
+
+def _next_in_hours(here: Situation, moment: datetime, channel: Channel, hours: tuple[time, time]) -> datetime:
     customer = here.around.customer
     return next_contact_time(
-        moment, customer.zones or customer.zone, customer.country, channel, opens, closes, customer.subdivision
+        moment, customer.zones or customer.zone, customer.country, channel, *hours, customer.subdivision
     )
+
+
+# --- scheduled words --------------------------------------------------------------------------------------------------
 
 
 def _due(planned: Planned) -> datetime:
@@ -93,26 +133,15 @@ def _due(planned: Planned) -> datetime:
 def _planned(here: Situation) -> Iterator[Planned]:
     """Messages and offers that are still to be sent for this decline, with the time the policy has them due."""
     for message in here.policy.messages:
-        channels = _channels_left(here, message.name, message.channels)
+        channels = channels_left(here, message.name, message.channels)
         due = _when_due(here, message) if channels and _is_for(here, message) else None
         if due:
             yield Planned(due, message.name, message, channels)
     for number, offer in enumerate(here.policy.offers, start=1):
         name = f"offer_{number}"
-        channels = _channels_left(here, name, offer.channels)
+        channels = channels_left(here, name, offer.channels)
         if channels and _is_for(here, offer):
             yield Planned(here.started + offer.after, name, offer, channels)
-
-
-def _channels_left(here: Situation, name: str, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """Words that no open channel took are due again on those that were closed at that hour."""
-    if name not in here.told:
-        return channels
-    sent = [message for message in here.facts.messages if message.name == name]
-    if any(message.status is not MessageStatus.UNDELIVERED or not message.asked for message in sent):
-        return ()
-    asked = {channel for message in sent for channel in message.asked}
-    return tuple(channel for channel in channels if channel not in asked)
 
 
 def _is_for(here: Situation, words: ScheduledMessage | ScheduledOffer) -> bool:
@@ -132,9 +161,11 @@ def _gap_ends(here: Situation) -> datetime:
 
 
 def _as_step(upcoming: Upcoming, here: Situation, at: datetime, next_attempt_at: datetime | None) -> AnyStep:
+    """The hour was chosen for the first channel; of the others those are used that are open then."""
     words = upcoming.planned.words
     said = words_for(here, next_attempt_at=next_attempt_at)
-    channels = open_channels(here, at, upcoming.planned.channels)
+    first, *others = upcoming.planned.channels
+    channels = (first, *[channel for channel in others if in_contact_hours(here, at, channel) == at])
     if isinstance(words, ScheduledMessage):
         return Notify(
             at=at,
@@ -158,13 +189,3 @@ def _when_in_words(message: ScheduledMessage) -> str:
     if message.after is not None:
         return after_the_failure(message.after)
     return "with the first failure" if message.failures == 1 else f"after {message.failures} failures in a row"
-
-
-def open_channels(here: Situation, at: datetime, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """The fallback channels that may be used at this hour; the first one was what the hour was chosen for."""
-
-    def usable(channel: Channel) -> bool:
-        return in_contact_hours(here, at, channel) == at
-
-    first, *others = channels
-    return (first, *[channel for channel in others if usable(channel)])

@@ -1,4 +1,4 @@
-"""When a person is brought in: by policy once, and whenever fraud is suspected."""
+"""When a person is brought in: by policy once, whenever fraud is suspected, and where only a person can go on."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,18 +9,25 @@ from policies.situation import Situation
 from policies.steps import AnyStep, Escalate
 from policies.words import words_for
 
+BY_POLICY = "the policy brings in a person"
+
 
 def people_asked(here: Situation) -> Iterator[Due]:
-    facts, policy = here.facts, here.policy
-    if policy.escalate and not facts.escalations:
-        because = f"the policy brings in a person {after_the_failure(policy.escalate.after)}"
+    facts, policy, treatment = here.facts, here.policy, here.treatment
+    asked = [escalation.because for escalation in facts.escalations]
+    if policy.escalate and not [because for because in asked if because.startswith(BY_POLICY)]:
+        because = f"{BY_POLICY} {after_the_failure(policy.escalate.after)}"
         yield _hand_over(here, here.started + policy.escalate.after, policy.escalate.to, because)
+    if here.refusal and treatment and treatment.for_a_person:
+        because = f"{here.category.value}: {treatment.for_a_person}"
+        if because not in asked:
+            yield _hand_over(here, here.refusal[0], "ops", because)
     flag = facts.fraud_flags[-1] if facts.fraud_flags else None
     if flag and not any(escalation.at >= flag.at for escalation in facts.escalations):
         yield _hand_over(here, flag.at, "ops", f"the fraud check is suspicious: {', '.join(flag.signals)}")
     if facts.risk.level is RiskLevel.SUSPICIOUS:
         because = f"suspicious, so nothing is retried by itself: {facts.risk.signals}"
-        if not any(escalation.because == because for escalation in facts.escalations):
+        if because not in asked:
             yield _hand_over(here, facts.opened_at, "ops", because)
 
 

@@ -18,7 +18,8 @@ from policies.surroundings import Surroundings
 class Situation:
     """`started`: the failure, moved by the time in which the case was held; the policy's clocks count from it.
 
-    `refusal`: when the payment was last declined, and how. `told`: the names of the messages that were sent.
+    `refusal`: when the payment was last declined, and how. `treatment`: None while nobody knows how; then nothing is
+    charged and no service is taken. `told`: the names of the messages that were sent.
     """
 
     policy: PolicyDocument
@@ -27,19 +28,22 @@ class Situation:
     now: datetime
     started: datetime
     refusal: tuple[datetime, Decline] | None
+    treatment: Treatment | None
     told: frozenset[str]
     access: AccessLevel
     failed_times: tuple[datetime, ...]
 
     @classmethod
     def of(cls, policy: PolicyDocument, facts: CaseFacts, around: Surroundings, now: datetime) -> "Situation":
+        refusal = facts.last_refusal
         return cls(
             policy=policy.for_risk(facts.risk.level),
             facts=facts,
             around=around,
             now=now,
             started=facts.failed_at + facts.held_for,
-            refusal=facts.last_refusal,
+            refusal=refusal,
+            treatment=TREATMENTS[refusal[1].category] if refusal else None,
             told=frozenset([message.name for message in facts.messages]),
             access=facts.access,
             failed_times=facts.failed_times,
@@ -54,9 +58,9 @@ class Situation:
         return self.refusal[1].category if self.refusal else Category.UNKNOWN
 
     @property
-    def treatment(self) -> Treatment | None:
-        """None while the decline is not known: then nothing is charged and no service is taken."""
-        return TREATMENTS[self.refusal[1].category] if self.refusal else None
+    def silence_ends(self) -> datetime:
+        """Before, nothing is said: time alone may heal the decline."""
+        return self.facts.failed_at + self.policy.silence_for(self.category)
 
     @cached_property
     def losses(self) -> Losses:

@@ -74,7 +74,7 @@ class Treatment(Record):
 
     `technical`: time heals it within hours, so the immediate rungs apply. `blames_customer` false: the fault lies with
     gateway, bank or merchant, so service is never limited or suspended for it. `tries`: automatic tries at most.
-    `contact` false: nothing automatic is ever written to the customer.
+    `contact` false: nothing automatic is ever written to the customer; then `for_a_person` says what somebody must do.
     """
 
     retryable: Retryable
@@ -84,6 +84,7 @@ class Treatment(Record):
     fraud_signal: bool = False
     tries: int | None = None
     contact: bool = True
+    for_a_person: str = ""
 
 
 _YES, _AFTER, _NO = Retryable.YES, Retryable.AFTER_CUSTOMER_ACTION, Retryable.NO
@@ -102,7 +103,13 @@ TREATMENTS: dict[Category, Treatment] = {
         retryable=_YES, customer_action=_NONE, technical=True, blames_customer=False
     ),
     Category.GATEWAY_ERROR: Treatment(retryable=_YES, customer_action=_NONE, technical=True, blames_customer=False),
-    Category.MERCHANT_CONFIG: Treatment(retryable=_NO, customer_action=_NONE, blames_customer=False, contact=False),
+    Category.MERCHANT_CONFIG: Treatment(
+        retryable=_NO,
+        customer_action=_NONE,
+        blames_customer=False,
+        contact=False,
+        for_a_person="the fault lies in our own account or request; nobody is charged or written to until it is mended",
+    ),
     Category.EXPIRED_CARD: Treatment(retryable=_AFTER, customer_action=_UPDATE),
     Category.NEW_ACCOUNT_INFO: Treatment(retryable=_AFTER, customer_action=_UPDATE),
     Category.INVALID_ACCOUNT: Treatment(retryable=_NO, customer_action=_UPDATE),
@@ -118,10 +125,20 @@ TREATMENTS: dict[Category, Treatment] = {
     Category.PAYMENT_DISPUTED: Treatment(retryable=_NO, customer_action=_UPDATE, fraud_signal=True),
     Category.CUSTOMER_DECLINED: Treatment(retryable=_AFTER, customer_action=_BANK),
     Category.ACCOUNT_HOLDER_DECEASED: Treatment(
-        retryable=_NO, customer_action=_NONE, blames_customer=False, contact=False
+        retryable=_NO,
+        customer_action=_NONE,
+        blames_customer=False,
+        contact=False,
+        for_a_person="the account holder is reported dead; nothing automatic is charged or written any more",
     ),
     Category.RETRY_BLOCKED: Treatment(retryable=_NO, customer_action=_UPDATE),
-    Category.DUPLICATE: Treatment(retryable=_NO, customer_action=_NONE, blames_customer=False, contact=False),
+    Category.DUPLICATE: Treatment(
+        retryable=_NO,
+        customer_action=_NONE,
+        blames_customer=False,
+        contact=False,
+        for_a_person="looks like a payment that was made before; find that one before anything is charged",
+    ),
     Category.UNKNOWN: Treatment(retryable=_YES, customer_action=_BANK, tries=2),
 }
 

@@ -70,6 +70,7 @@ class Scenario:
     policy: PolicyDocument
     category: Category | None = Category.INSUFFICIENT_FUNDS
     zone: str = "UTC"
+    zones: tuple[str, ...] = ()
     start: datetime = START
     news: tuple[tuple[int, str], ...] = ()
     answers: tuple[Answer, ...] = (Category.INSUFFICIENT_FUNDS,)
@@ -146,7 +147,8 @@ class Simulator:
             for a in self.facts.attempts
             if a.credential_id == card
         ]
-        return Surroundings(customer=CustomerView(zone=self.scenario.zone), ledger=tuple(entries))
+        customer = CustomerView(zone=self.scenario.zone, zones=self.scenario.zones)
+        return Surroundings(customer=customer, ledger=tuple(entries))
 
     # --- news ---------------------------------------------------------------------------------------------------------
 
@@ -177,6 +179,10 @@ class Simulator:
         match kind.split():
             case ["paid"]:
                 return PaymentSucceeded(**event, paid=DUE)
+            case ["part"]:
+                half = self.facts.due.amount_minor // 2
+                rest = self.facts.due.model_copy(update={"amount_minor": self.facts.due.amount_minor - half})
+                return PaymentSucceeded(**event, paid=rest.model_copy(update={"amount_minor": half}), remaining=rest)
             case ["failed", category]:
                 return PaymentFailed(**event, decline=declined_as(Category(category)))
             case ["void"]:
@@ -226,7 +232,8 @@ class Simulator:
                     template=step.template,
                     status=status,
                     because=step.because,
-                    channel="email" if status is MessageStatus.ACCEPTED else None,
+                    channel=step.channels[0] if status is MessageStatus.ACCEPTED else None,
+                    asked=step.channels,
                 )
                 self.facts = record.with_fact(facts, "messages", message)
             case Limit():

@@ -557,9 +557,12 @@ def test_two_scheduled_messages_keep_their_distance() -> None:
 
 @pytest.mark.parametrize("category", [c for c in Category if not TREATMENTS[c].contact])
 def test_nothing_is_written_and_no_service_is_lost_where_it_is_not_the_customers_matter(category: Category) -> None:
-    step = step_of(case(category, access_changes=(LIMITED,)), day(0))
-    assert isinstance(step, Close)
-    assert step.basis.rejected == ()
+    facts = case(category, access_changes=(LIMITED,))
+    step = step_of(facts, day(0))
+    assert isinstance(step, Escalate)
+    assert step.basis.rejected == ("close at 2026-04-01 10:00: later",)
+    asked = Escalation(ordinal=1, at=day(0), to="ops", because=step.because)
+    assert isinstance(step_of(facts.model_copy(update={"escalations": (asked,)}), day(0)), Close)
 
 
 def test_words_about_lost_access_go_out_with_the_change_at_any_hour() -> None:
@@ -596,14 +599,15 @@ def test_the_policy_brings_in_a_person_once() -> None:
     step = step_of(case(Category.EXPIRED_CARD, messages=quiet), day(3), ENTERPRISE)
     assert isinstance(step, Escalate)
     assert (step.to, step.at) == ("support_contact", day(3))
-    asked = Escalation(ordinal=1, at=day(3), to="support_contact", because="x")
+    asked = Escalation(ordinal=1, at=day(3), to="support_contact", because=step.because)
     later = step_of(case(Category.EXPIRED_CARD, messages=quiet, escalations=(asked,)), day(3), ENTERPRISE)
     assert isinstance(later, Limit)
 
 
 @pytest.mark.parametrize("category", [c for c in Category if not TREATMENTS[c].blames_customer])
 def test_nobody_loses_service_for_a_fault_that_is_not_theirs(category: Category) -> None:
-    facts = case(category, messages=QUIET, attempts=ladder(1, 3, 6, 9, 13, 20))
+    asked = Escalation(ordinal=1, at=day(0), to="ops", because=f"{category.value}: {TREATMENTS[category].for_a_person}")
+    facts = case(category, messages=QUIET, attempts=ladder(1, 3, 6, 9, 13, 20), escalations=(asked,))
     facts = facts.model_copy(
         update={"attempts": tuple(a.model_copy(update={"decline": facts.invoice.last_decline}) for a in facts.attempts)}
     )

@@ -1,15 +1,18 @@
-"""Words that no open channel took: when, and on which channels, they are due again."""
+"""When words may be said, and on which channels: at which hours, and again where no open channel took them."""
 
 from datetime import UTC, datetime
 
+import pytest
+
 from policies.decide import next_step
 from policies.declines import Category
-from policies.facts import Message, MessageStatus
+from policies.document import Reinstatement
+from policies.facts import AccessLevel, CaseFacts, Message, MessageStatus
 from policies.messages import Upcoming, upcoming_words
 from policies.situation import Situation
-from policies.steps import Notify
-from policies.surroundings import Surroundings
-from tests.policies.timeline import BANK_DEBIT, SELF_SERVE, case, day, told, tried
+from policies.steps import Charge, Notify
+from policies.surroundings import CustomerView, Surroundings
+from tests.policies.timeline import BANK_DEBIT, SELF_SERVE, access, case, day, new_card, paid, told, tried
 
 SUNDAY = day(6)
 MONDAY_NINE = datetime(2026, 3, 9, 9, tzinfo=UTC)
@@ -65,3 +68,70 @@ def test_words_that_hang_on_failures_come_with_each_and_say_which_it_was() -> No
 def test_what_reached_nobody_keeps_nobody_waiting() -> None:
     upcoming = next_words(bounced("first_notice", "email", "sms", "in_app"))
     assert (upcoming.planned.name, upcoming.at) == ("reminder", SUNDAY)
+
+
+# --- words about what has just happened -------------------------------------------------------------------------------
+
+NIGHT = datetime(2026, 3, 18, 2, tzinfo=UTC)
+"""A Wednesday, three in the morning in Berlin."""
+MORNING = datetime(2026, 3, 18, 8, tzinfo=UTC)
+BERLIN = Surroundings(customer=CustomerView(zone="Europe/Berlin", country="DE"))
+TOLD = tuple(told(name, day(1)) for name in ("first_notice", "reminder", "warning", "last_call", "offer_1"))
+SUSPENDED = case(Category.EXPIRED_CARD, messages=TOLD, access_changes=(access(AccessLevel.SUSPENDED, NIGHT),))
+PAID = case(Category.EXPIRED_CARD, messages=TOLD, payments=(paid(NIGHT),))
+BACK = (*SUSPENDED.access_changes, access(AccessLevel.FULL, NIGHT))
+HALF_PAID = case(
+    Category.EXPIRED_CARD,
+    messages=TOLD,
+    payments=(paid(NIGHT).model_copy(update={"settles": False}),),
+    access_changes=BACK,
+)
+HALF_IS_ENOUGH = Reinstatement(conditions=("Pay.",), paid_percent=50)
+
+
+def said(facts: CaseFacts, *channels: str, now: datetime = NIGHT) -> Notify:
+    policy = SELF_SERVE.model_copy(update={"access_channels": channels, "reinstatement": HALF_IS_ENOUGH})
+    step = next_step(policy, facts, BERLIN, now)
+    assert isinstance(step, Notify)
+    return step
+
+
+JUST_HAPPENED = pytest.mark.parametrize(
+    ("facts", "name"), [(SUSPENDED, "suspended"), (PAID, "recovered"), (HALF_PAID, "reinstated")]
+)
+
+
+@JUST_HAPPENED
+@pytest.mark.parametrize(
+    ("channels", "when", "where"),
+    [
+        (("email", "in_app"), NIGHT, ("email", "in_app")),
+        (("sms", "email"), NIGHT, ("email",)),
+        (("email", "sms"), NIGHT, ("email",)),
+        (("sms",), MORNING, ("sms",)),
+    ],
+)
+def test_what_has_just_happened_is_said_at_once_where_a_channel_is_open_and_else_at_the_first_opening(
+    facts: CaseFacts, name: str, channels: tuple[str, ...], when: datetime, where: tuple[str, ...]
+) -> None:
+    step = said(facts, *channels)
+    assert (step.name, step.at, step.channels) == (name, when, where)
+
+
+@JUST_HAPPENED
+def test_by_day_all_channels_are_open_in_their_order(facts: CaseFacts, name: str) -> None:
+    step = said(facts, "sms", "email", now=MORNING)
+    assert (step.name, step.at, step.channels) == (name, MORNING, ("sms", "email"))
+
+
+@JUST_HAPPENED
+def test_words_that_bounced_at_night_go_out_by_text_in_the_morning(facts: CaseFacts, name: str) -> None:
+    bounce = told(name, NIGHT, MessageStatus.UNDELIVERED).model_copy(update={"asked": ("email",)})
+    step = said(facts.model_copy(update={"messages": (*facts.messages, bounce)}), "email", "sms")
+    assert (step.name, step.at, step.channels) == (name, MORNING, ("sms",))
+
+
+def test_a_text_that_waits_for_the_morning_keeps_nothing_else_waiting() -> None:
+    facts = SUSPENDED.model_copy(update={"new_credentials": (new_card(NIGHT),)})
+    only_text = SELF_SERVE.model_copy(update={"access_channels": ("sms",)})
+    assert isinstance(next_step(only_text, facts, BERLIN, NIGHT), Charge)

@@ -6,9 +6,11 @@ import pytest
 
 from policies import record
 from policies.decide import next_step
+from policies.declines import Category
 from policies.events import PaymentSucceeded
-from policies.facts import AccessLevel, CaseFacts, InvoiceStatus, Outcome
+from policies.facts import AccessLevel, CaseFacts, Escalation, InvoiceStatus, Message, Outcome
 from policies.money import Money
+from policies.people import BY_POLICY
 from policies.steps import AnyStep, Charge, Close, Notify, Reinstate
 from policies.story import tell
 from policies.surroundings import Surroundings
@@ -26,8 +28,12 @@ from tests.policies.timeline import (
 )
 
 QUIET = everything_told(SELF_SERVE, day(-9))
+HALF = Money(amount_minor=1450, currency="EUR")
 REST = Money(amount_minor=1900, currency="EUR")
 NOTHING = Money(amount_minor=0, currency="EUR")
+HANDED_OVER = (
+    Escalation(ordinal=1, at=day(14), to="support_contact", because=f"{BY_POLICY} 14 days after the failure"),
+)
 
 
 def part(remaining: Money, when: datetime, event_id: str = "evt_1") -> PaymentSucceeded:
@@ -92,18 +98,54 @@ def test_service_comes_back_at_the_share_the_policy_names_and_stays(rest: int, c
     """The annual policy gives it back for half of the claim."""
     lost = (access(AccessLevel.SUSPENDED, day(30)),)
     told_of_it = (*everything_told(ANNUAL, day(-9)), told("suspended", day(30)), told("limited", day(21)))
-    facts = case(messages=told_of_it, access_changes=lost)
+    facts = case(messages=told_of_it, access_changes=lost, escalations=HANDED_OVER)
     facts = record.with_event(facts, part(Money(amount_minor=rest, currency=DUE.currency), day(31)), day(31))
     step = next_step(ANNUAL, facts, Surroundings(), day(31))
     assert isinstance(step, Reinstate) is comes_back
     if comes_back:
         assert step.because == "50 % of the claim is paid, so suspended service comes back"
-        back = (*lost, access(AccessLevel.FULL, day(31)))
-        walked = facts.model_copy(update={"access_changes": back})
-        later = next_step(ANNUAL, walked, Surroundings(), day(36))
-        assert not isinstance(later, Reinstate)
-        assert later.kind in ("charge", "escalate", "close")
-        assert next_step(ANNUAL, walked, Surroundings(), day(60)).kind in ("charge", "close", "escalate")
+        later = next_step(ANNUAL, back_again(facts), Surroundings(), day(36))
+        assert later.kind == "notify"
+        assert next_step(ANNUAL, back_again(facts), Surroundings(), day(60)).kind == "notify"
+
+
+def back_again(facts: CaseFacts) -> CaseFacts:
+    return facts.model_copy(update={"access_changes": (*facts.access_changes, access(AccessLevel.FULL, day(31)))})
+
+
+def half_paid(*messages: Message) -> CaseFacts:
+    """Suspended on day 30, half of it paid on day 31, and service is back."""
+    told_of_it = (*everything_told(ANNUAL, day(-9)), told("suspended", day(30)), told("limited", day(21)))
+    lost = (access(AccessLevel.SUSPENDED, day(30)),)
+    told_of_it += messages
+    facts = case(Category.EXPIRED_CARD, messages=told_of_it, access_changes=lost, escalations=HANDED_OVER)
+    return back_again(record.with_event(facts, part(HALF, day(31)), day(31)))
+
+
+def test_who_gets_service_back_for_a_part_hears_of_it_once_and_what_is_still_owed() -> None:
+    step = next_step(ANNUAL, half_paid(), Surroundings(), day(31))
+    assert isinstance(step, Notify)
+    assert (step.at, step.name, step.template) == (day(31), "reinstated", "reinstated")
+    assert step.because == "a part payment brought service back and the customer should know"
+    assert (step.words.due, step.words.part_paid, step.words.suspend_at) == (HALF, True, None)
+    after = next_step(ANNUAL, half_paid(told("reinstated", day(31))), Surroundings(), day(31))
+    assert not isinstance(after, Notify)
+
+
+def test_who_never_heard_that_service_was_gone_hears_nothing_of_its_return() -> None:
+    facts = half_paid()
+    facts = facts.model_copy(update={"messages": tuple(m.model_copy(update={"channel": None}) for m in facts.messages)})
+    assert not isinstance(next_step(ANNUAL, facts, Surroundings(), day(31)), Notify)
+
+
+def test_the_last_payment_is_thanked_for_though_service_was_back_before() -> None:
+    facts = half_paid(told("reinstated", day(31)))
+    facts = record.with_event(facts, part(NOTHING, day(33), "evt_2"), day(33))
+    step = next_step(ANNUAL, facts, Surroundings(), day(33))
+    assert isinstance(step, Notify)
+    assert (step.name, step.words.part_paid) == ("recovered", False)
+    thanked = facts.model_copy(update={"messages": (*facts.messages, told("recovered", day(33)))})
+    assert isinstance(next_step(ANNUAL, thanked, Surroundings(), day(33)), Close)
 
 
 def test_a_part_payment_alone_never_closes_as_recovered() -> None:

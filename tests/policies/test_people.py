@@ -1,9 +1,13 @@
+import pytest
+
 from policies.decide import next_step
+from policies.declines import TREATMENTS, Category
+from policies.document import EscalateTo, PolicyDocument
 from policies.facts import CaseFacts, Escalation, FraudFlag
 from policies.risk import Risk, RiskLevel, RiskReason
-from policies.steps import AnyStep, Escalate
+from policies.steps import AnyStep, Close, Escalate
 from policies.surroundings import Surroundings
-from tests.policies.timeline import SELF_SERVE, case, day, everything_told
+from tests.policies.timeline import ENTERPRISE, SELF_SERVE, case, day, everything_told
 
 QUIET = everything_told(SELF_SERVE, day(-9))
 SUSPICIOUS = Risk(
@@ -47,3 +51,34 @@ def test_each_suspicion_of_the_fraud_check_is_handed_over_with_its_signals() -> 
     assert (step.at, step.because) == (day(3), "the fraud check is suspicious: many_cards, new_country")
     answered = case(messages=QUIET, fraud_flags=(flag,), escalations=(asked("the fraud check", 2),))
     assert step_of(answered, 3).kind == "limit"
+
+
+@pytest.mark.parametrize("category", [c for c in Category if not TREATMENTS[c].contact])
+def test_where_nobody_is_written_to_a_person_is_asked_once_and_told_why(category: Category) -> None:
+    step = step_of(case(category))
+    assert isinstance(step, Escalate)
+    assert (step.at, step.to) == (day(0), "ops")
+    assert step.because == step.words.because == f"{category.value}: {TREATMENTS[category].for_a_person}"
+    assert isinstance(step_of(case(category, escalations=(asked(step.because, 0),))), Close)
+
+
+@pytest.mark.parametrize("category", Category)
+def test_a_person_is_told_what_to_do_where_nobody_else_can_act(category: Category) -> None:
+    assert bool(TREATMENTS[category].for_a_person) is not TREATMENTS[category].contact
+
+
+@pytest.mark.parametrize(
+    "policy", [ENTERPRISE, ENTERPRISE.model_copy(update={"escalate": EscalateTo(after="3d", to="ops")})]
+)
+def test_a_hand_over_for_another_reason_does_not_stand_in_for_the_one_of_the_policy(policy: PolicyDocument) -> None:
+    """Three days after the failure, whoever looked at an unclear attempt on the first day."""
+    quiet, earlier = everything_told(policy, day(-9)), asked("attempt 1 is unknown after 7 look-ups", 1)
+    step = next_step(
+        policy, case(Category.EXPIRED_CARD, messages=quiet, escalations=(earlier,)), Surroundings(), day(3)
+    )
+    assert isinstance(step, Escalate)
+    assert policy.escalate
+    assert (step.to, step.because) == (policy.escalate.to, "the policy brings in a person 3 days after the failure")
+    done = asked("the policy brings in a person 13 days after the failure", 3)
+    facts = case(Category.EXPIRED_CARD, messages=quiet, escalations=(earlier, done))
+    assert next_step(policy, facts, Surroundings(), day(3)).kind == "limit"

@@ -208,7 +208,7 @@ FIELDS: list[Row] = [
     row(
         "close.outcome",
         changed(SELF_SERVE, "close", outcome=CloseOutcome.CANCELLED),
-        case(Category.DUPLICATE, messages=QUIET),
+        case(None, messages=QUIET),
         day(0),
     ),
     row("name", with_part("name", "other"), case(), at(0)),

@@ -1,8 +1,10 @@
 """Whole stories on real parts, told as calendars: what happens on which day, and that the other days are quiet."""
 
+from tests.fixtures.ordinary_days import suspends_on
 from tests.fixtures.town import Town
 
 
+@suspends_on(14)
 async def test_the_standard_ladder_of_somebody_who_never_pays(town: Town) -> None:
     case = await town.fails("do_not_honor", segment="self_serve", amount_minor=1900, currency="USD")
     await case.calendar(
@@ -60,6 +62,7 @@ async def test_a_bank_that_is_down_for_two_hours_bothers_nobody(town: Town) -> N
     assert await case.letters() == []
 
 
+@suspends_on(14)
 async def test_a_lost_card_is_never_charged_again_and_never_named(town: Town) -> None:
     case = await town.fails("lost_card")
     await case.calendar(

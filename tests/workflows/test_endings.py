@@ -49,7 +49,7 @@ async def test_a_payment_that_arrives_while_the_case_closes_is_not_lost(town: To
     async with second_worker(town, read_policies([]), close_case=close_case) as settings:
         case = await start_on(town, settings, "lost_card")
         await case.until_decided()
-        await case.to_day(15)
+        await case.to_day(25)
         assert (await case.access())["level"] == "suspended"
         closing = asyncio.create_task(case.acts("close", outcome="written_off", reason="given up"))
         await asyncio.wait_for(gate.reached.wait(), 20)

@@ -81,6 +81,7 @@ class Walker:
     def __init__(self, stories: Sequence[DemoStory], world: DemoWorld, clock: Clock) -> None:
         self._stories = {world.case_of(story).workflow_id: story for story in stories}
         self._rows = {workflow_id: Row(story) for workflow_id, story in self._stories.items()}
+        self._days = {workflow_id: story.days_from(clock.started) for workflow_id, story in self._stories.items()}
         self._open = set(self._stories)
         self._world = world
         self.clock = clock
@@ -110,12 +111,12 @@ class Walker:
         return DemoReport(cases=tuple(cases), summary=summarise(tuple(cases), sum(twice), wall_seconds))
 
     def _moments(self) -> list[float]:
-        acts = {day.day for story in self._stories.values() for day in story.days}
+        acts = {due.day for days in self._days.values() for due in days}
         return sorted(acts | {float(day) for day in range(1, LAST_DAY + 1)})
 
     async def _act_on(self, workflow_id: str, day: float) -> None:
         story = self._stories[workflow_id]
-        for due in story.days:
+        for due in self._days[workflow_id]:
             if due.day == day and await self.clock.is_open(workflow_id):
                 before = await self._until_at_rest(workflow_id, 0)
                 await self._world.act(story, due.act, self.clock.time_of(workflow_id))

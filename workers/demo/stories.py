@@ -3,9 +3,12 @@
 `sandbox` names the story of the sandbox world that makes the payment fail; days count from the failure.
 """
 
+from datetime import datetime, timedelta
 from enum import StrEnum
+from math import ceil
 
 from policies.base import Record
+from policies.calendars.spared_days import after_spared_days
 from policies.events import CloseOutcome
 from policies.facts import AccessLevel
 
@@ -32,7 +35,8 @@ class Day(Record):
 
 
 class DemoStory(Record):
-    """`reaches`: the furthest access level the case must come to; None: service is never touched."""
+    """`reaches`: the furthest access level the case must come to; None: service is never touched. `suspended_on`: the
+    day on which its policy suspends."""
 
     name: str
     says: str
@@ -43,8 +47,18 @@ class DemoStory(Record):
     expected: CloseOutcome
     days: tuple[Day, ...] = ()
     reaches: AccessLevel | None = None
+    suspended_on: int | None = None
     zone: str = "Europe/Berlin"
     charges_at_most: int = 15
+
+    def days_from(self, began: datetime) -> tuple[Day, ...]:
+        """When people act in a case that began then. Nobody is suspended over the turn of the year, so who acts after a
+        suspension acts as much later."""
+        if self.suspended_on is None:
+            return self.days
+        due = began + timedelta(days=self.suspended_on)
+        later = ceil((after_spared_days(due, self.zone) - due) / timedelta(days=1))
+        return tuple(Day(day=day.day + later, act=day.act) for day in self.days)
 
 
 R, W, C, D = CloseOutcome.RECOVERED, CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED, CloseOutcome.DISPUTED
@@ -90,6 +104,7 @@ STORIES = (
         expected=R,
         days=(Day(day=16, act=Act.GIVE_NEW_CARD),),
         reaches=AccessLevel.SUSPENDED,
+        suspended_on=14,
         charges_at_most=1,
     ),
     DemoStory(
@@ -179,6 +194,7 @@ STORIES = (
         expected=R,
         days=(Day(day=44, act=Act.PAY_ANOTHER_WAY),),
         reaches=AccessLevel.SUSPENDED,
+        suspended_on=42,
         zone="Asia/Kuwait",
     ),
     DemoStory(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from policies.document import PolicyDocument, PolicySnapshot
+from tests.fixtures.ordinary_days import suspends_on
 from tests.fixtures.town import Case, Town
 from tests.workers.policy_tools.test_migrate import BY, SELF_SERVE, reach, street
 from workers.policy_tools.impact import CaseImpact, ImpactReport, Shift, impact
@@ -38,6 +39,7 @@ def days_of(case: Case, moment: datetime | None) -> int | None:
     return (moment - case.failed_at).days if moment else None
 
 
+@suspends_on(10, 14)
 async def test_each_case_is_foreseen_under_its_own_policy_and_under_the_new_one(town: Town) -> None:
     here = street()
     young, old = await town.fails("do_not_honor", segment=here), await town.fails("do_not_honor", segment=here)
@@ -64,6 +66,7 @@ async def test_each_case_is_foreseen_under_its_own_policy_and_under_the_new_one(
     assert [len((await case.handle.fetch_history()).events) for case in (young, old)] == events
 
 
+@suspends_on(10, 14)
 async def test_the_report_counts_who_loses_service_sooner_and_tells_each_case(town: Town) -> None:
     here = street()
     case = await town.fails("lost_card", segment=here)
