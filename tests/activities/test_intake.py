@@ -170,12 +170,10 @@ profiles:
         assert taken.status == status
 
 
-async def test_without_a_profile_what_happened_in_the_future_is_quarantined_and_nothing_is_refused(
-    store: Store,
-) -> None:
+async def test_without_a_profile_what_is_odd_is_reported_and_nothing_is_held_back(store: Store) -> None:
     door, told = Door(store, Profiles()), failure(created=SECONDS + 7200)
-    (taken,) = await door.receive(told)
-    assert (taken.status, taken.note) == ("quarantined", "rule ahead: happened 2 hours after it came")
+    assert [one.status for one in await door.receive(told)] == ["stored"]
+    assert [found[:2] for found in await door.findings()] == [("ahead", "warn")]
 
 
 async def test_what_says_nothing_for_dunning_is_not_checked(store: Store) -> None:
