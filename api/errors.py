@@ -51,6 +51,13 @@ def refuse(status: int, error: str, detail: str, headers: dict[str, str] | None 
     return answer(status, Complaint(error=error, detail=detail), headers)
 
 
+def _last_word(status: int, error: str, detail: str) -> web.Response:
+    """The rest of the body will not be read, so this connection is of no more use; its sender should know."""
+    response = refuse(status, error, detail)
+    response.force_close()
+    return response
+
+
 def first_complaint(error: ValidationError) -> str:
     """Field and reason of the first thing that is wrong; values are not repeated, they may be personal."""
     found = error.errors(include_url=False, include_input=False)[0]
@@ -63,9 +70,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except web.HTTPRequestEntityTooLarge:
-        return refuse(413, "too_large", f"the body is larger than {request.client_max_size} bytes")
+        return _last_word(413, "too_large", f"the body is larger than {request.client_max_size} bytes")
     except web.RequestPayloadError:
-        return refuse(400, "malformed", "the body is not what its headers promise (length or content encoding)")
+        return _last_word(400, "malformed", "the body is not what its headers promise (length or content encoding)")
     except web.HTTPException as error:
         word, detail = error.reason.lower().replace(" ", "_"), f"{request.method} {request.path}: {error.reason}"
         allow = error.headers.get("Allow")
@@ -73,7 +80,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except UnknownAddress as error:
         return refuse(404, error.error, str(error))
     except SlowBody:
-        return refuse(408, "too_slow", "the body took too long to come; send it again")
+        return _last_word(408, "too_slow", "the body took too long to come; send it again")
     except ValidationError as error:
         return refuse(400, "invalid", first_complaint(error))
     except Invalid as error:

@@ -83,6 +83,9 @@ class Call(Generic[Path, Query, Body]):
                 sent = await self.request.read()
         except TimeoutError:
             raise SlowBody from None
+        except ConnectionError:
+            # The sender hung up; left as it is, it would pass for a database that did.
+            raise web.RequestPayloadError from None
         if issubclass(self.reads, BaseModel):
             return cast(Body, self.reads.model_validate_json(sent))
         return cast(Body, sent)

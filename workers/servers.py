@@ -10,6 +10,7 @@ from activities.store.database import DATABASE_DOWN, Pool, make_pool, migrate
 from api.app import make_app
 from api.limits import Limits
 from api.parts import ApiParts
+from api.server import runner_of
 from api.wake import RelayWaker
 from workers.mistakes import Mistake
 from workers.sandbox.app import make_sandbox_app
@@ -88,7 +89,7 @@ def _webhook_target(settings: Settings) -> WebhookTarget | None:
 
 @asynccontextmanager
 async def _serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None)
+    runner = runner_of(app)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -38,12 +38,14 @@ Sent = tuple[Mapping[str, str], bytes]
 
 @dataclass(frozen=True)
 class Sender:
-    """`told`: what it has to say, before it is damaged. `sent`: headers and body as they go out at that moment."""
+    """`told`: what it has to say, before it is damaged. `sent`: headers and body as they go out at that moment. `ids`:
+    what all its ids have in common; they are others when something is put behind it."""
 
     source: str
     secret: str
     told: tuple[bytes, ...]
     sent: Callable[[bytes, datetime], Sent]
+    ids: bytes
 
 
 def _files(source: str, pattern: str = "*.json") -> tuple[bytes, ...]:
@@ -112,7 +114,7 @@ def _signed_item(item: dict[str, Any]) -> dict[str, Any]:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 
@@ -141,23 +143,23 @@ def _messages() -> tuple[bytes, ...]:
     return tuple(json.dumps(message).encode() for message in told.values())
 
 
+_ADYEN, _BRAINTREE, _CLASSIC = adyen_shapes, braintree_signing, paddle_classic_forms
+_GOCARDLESS = tuple(batch(json.loads(told)) for told in _files("gocardless"))
+_PAYPAL = _files("paypal", "[!i]*.json")
+
 SENDERS = {
-    "stripe": Sender("stripe", STRIPE, _files("stripe"), _stripe),
-    "adyen": Sender("adyen", adyen_shapes.KEY, (adyen_shapes.BATCH,), _adyen),
-    "braintree": Sender("braintree", braintree_signing.SECRET, _files("braintree", "*.xml"), _braintree),
-    "paypal": Sender("paypal", paypal_signing.WEBHOOK_ID, _files("paypal", "[!i]*.json"), _paypal),
-    "paypal by IPN": Sender("paypal", IPN, _messages(), _paypal_message),
-    "gocardless": Sender(
-        "gocardless", GOCARDLESS, tuple(batch(json.loads(told)) for told in _files("gocardless")), _gocardless
-    ),
-    "chargebee": Sender("chargebee", CHARGEBEE, _files("chargebee"), _basic(CHARGEBEE)),
-    "recurly": Sender("recurly", RECURLY, _files("recurly", "*.xml"), _basic(RECURLY)),
-    "paddle": Sender("paddle", PADDLE, _files("paddle", "[!c]*.json"), _paddle),
-    "paddle classic": Sender(
-        "paddle", paddle_classic_forms.KEY_PEM, _files("paddle", "classic_*.json"), _paddle_classic
-    ),
-    "killbill": Sender("killbill", KILLBILL, _files("killbill"), _basic(KILLBILL)),
-    "generic": Sender("generic", GENERIC, _files("generic"), _generic),
+    "stripe": Sender("stripe", STRIPE, _files("stripe"), _stripe, b"1Rcp"),
+    "adyen": Sender("adyen", _ADYEN.KEY, (_ADYEN.BATCH,), _adyen, b"LNRK82"),
+    "braintree": Sender("braintree", _BRAINTREE.SECRET, _files("braintree", "*.xml"), _braintree, b"rcp"),
+    "paypal": Sender("paypal", paypal_signing.WEBHOOK_ID, _PAYPAL, _paypal, b"RCP00"),
+    "paypal by IPN": Sender("paypal", IPN, _messages(), _paypal_message, b"RCPTXN"),
+    "gocardless": Sender("gocardless", GOCARDLESS, _GOCARDLESS, _gocardless, b"01RECOUP"),
+    "chargebee": Sender("chargebee", CHARGEBEE, _files("chargebee"), _basic(CHARGEBEE), b"made_up_"),
+    "recurly": Sender("recurly", RECURLY, _files("recurly", "*.xml"), _basic(RECURLY), b"acct-7"),
+    "paddle": Sender("paddle", PADDLE, _files("paddle", "[!c]*.json"), _paddle, b'": "evt_'),
+    "paddle classic": Sender("paddle", _CLASSIC.KEY_PEM, _files("paddle", "classic_*.json"), _paddle_classic, b"4811"),
+    "killbill": Sender("killbill", KILLBILL, _files("killbill"), _basic(KILLBILL), b"1a2b3c"),
+    "generic": Sender("generic", GENERIC, _files("generic"), _generic, b'"evt-'),
 }
 
 

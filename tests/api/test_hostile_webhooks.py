@@ -53,6 +53,7 @@ class Told:
 
     kept: dict[Key, bytes] = field(default_factory=dict)
     refused: set[Key] = field(default_factory=set)
+    taken: int = 0
     turned_away: Counter[int] = field(default_factory=Counter)
 
 
@@ -68,7 +69,7 @@ async def test_whatever_a_source_signs_is_turned_away_or_kept_and_comes_to_one_e
         store, await dead_temporal(), speakers=speakers(), webhook_secrets=secrets, intake=intake
     ) as api:
         told = await send_all(api, sender)
-    assert len(told.kept) >= FUZZ_EXAMPLES // 5, f"hardly anything got past the signature: {told.turned_away}"
+    assert told.taken >= FUZZ_EXAMPLES // 5, f"hardly anything got past the signature: {told.turned_away}"
     await nothing_but_what_was_told(store, told)
     await relayed(store, town, secrets)
     await every_row_has_one_end(store, told)
@@ -89,7 +90,9 @@ async def send_one(api: RunningApi, sender: Sender, number: int, told: Told) -> 
     """`number` says all about the damage, so that what fails can be sent again."""
     chance = random.Random(f"{sender.source} {number}")
     speaker = speakers()[sender.source]
-    whole = renamed(chance.choice(sender.told), number, chance)
+    whole = chance.choice(sender.told)
+    if chance.random() < 0.7:  # another event each time; else the same ids with other content
+        whole = whole.replace(sender.ids, sender.ids + b"%06d" % number)
     headers, body = sender.sent(damaged(whole, chance) if number % 20 else whole, datetime.now(UTC))
     if headers and chance.random() < 0.1:
         headers = {
@@ -108,14 +111,9 @@ async def send_one(api: RunningApi, sender: Sender, number: int, told: Told) -> 
     items = speaker.split(body)
     assert isinstance(items, tuple), about
     keys = {(account, item.event_key, hashlib.sha256(item.body).hexdigest()): item.body for item in items}
+    told.taken += 1
     told.kept |= keys
     told.refused |= set(keys) if reply.status == 422 else set()
-
-
-def renamed(body: bytes, number: int, chance: random.Random) -> bytes:
-    """Mostly another event each time, as its id goes; else the same id with other content."""
-    fresh = f"{number:06d}".encode()
-    return body.replace(b"rcp", b"rcp" + fresh) if chance.random() < 0.7 else body
 
 
 async def nothing_but_what_was_told(store: Store, told: Told) -> None:
