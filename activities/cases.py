@@ -26,7 +26,8 @@ from policies.choose import Subject, choose_policy
 from policies.declines import classify
 from policies.document import PolicyDocument, PolicySnapshot
 from policies.events import OpeningEvent
-from policies.facts import CaseFacts, InvoiceNow, Outcome, SeenAttempt
+from policies.facts import CaseFacts, Outcome
+from policies.invoices import InvoiceNow, SeenAttempt
 from policies.keys import CaseRef, task_key
 from policies.record import with_invoice
 from policies.risk import Risk, assess

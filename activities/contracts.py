@@ -14,8 +14,9 @@ from policies.base import Record, UtcTime
 from policies.declines import Decline
 from policies.document import PolicyDocument, PolicySnapshot
 from policies.events import CloseOutcome, OpeningEvent
-from policies.facts import AccessLevel, CaseFacts, InvoiceNow, MessageStatus, Outcome
+from policies.facts import AccessLevel, CaseFacts, MessageStatus, Outcome
 from policies.instruments import Initiator, Instrument
+from policies.invoices import InvoiceNow
 from policies.keys import CaseRef
 from policies.money import Money
 from policies.steps import Step, Words

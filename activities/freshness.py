@@ -8,7 +8,7 @@ from datetime import datetime
 
 from activities.adapters import Adapters
 from activities.contracts import Stale
-from policies.facts import InvoiceNow, InvoiceStatus
+from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef
 from policies.money import Money
 

@@ -7,7 +7,8 @@ a pause and an open dispute hold the case; who ends the hold stands in the step.
 from datetime import datetime, timedelta
 
 from policies.events import CloseOutcome
-from policies.facts import LOST_ACCESS, Attempt, CaseFacts, Ending, InvoiceStatus, Outcome
+from policies.facts import LOST_ACCESS, Attempt, CaseFacts, Ending, Outcome
+from policies.invoices import InvoiceStatus
 from policies.messages import channels_left, first_opening, has_heard
 from policies.situation import Situation
 from policies.steps import AnyStep, Close, Escalate, Hold, Notify, Reconcile, Reinstate

@@ -12,19 +12,9 @@ from policies.base import Record, UtcTime
 from policies.decide import next_step
 from policies.declines import Decline
 from policies.document import PolicyDocument
-from policies.facts import (
-    AccessChange,
-    AccessLevel,
-    Attempt,
-    CaseFacts,
-    Escalation,
-    InvoiceNow,
-    InvoiceStatus,
-    Message,
-    MessageStatus,
-    Outcome,
-)
+from policies.facts import AccessChange, AccessLevel, Attempt, CaseFacts, Escalation, Message, MessageStatus, Outcome
 from policies.instruments import Instrument
+from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef, attempt_key
 from policies.money import Money
 from policies.network_rules import LedgerEntry

@@ -35,8 +35,6 @@ from policies.facts import (
     Ending,
     Failure,
     FraudFlag,
-    InvoiceNow,
-    InvoiceStatus,
     MethodChanged,
     NewCredential,
     Outcome,
@@ -45,6 +43,7 @@ from policies.facts import (
     RefusedAction,
     Stop,
 )
+from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.money import Money
 from policies.policy_change import PolicyChange
 
@@ -63,6 +62,9 @@ def with_event(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
 
 
 def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
+    if isinstance(event, PaymentSucceeded | InvoiceVoided) and _is_older_than_the_failure(facts, event):
+        reason = "it is older than the failure that opened the case; the invoice is read before anything is done"
+        return _add(facts, "refused_actions", RefusedAction(at=now, kind=event.kind, reason=reason))
     match event:
         case PaymentFailed():
             failure = Failure(at=now, happened_at=event.happened_at, decline=event.decline)
@@ -91,6 +93,11 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
             return _with_mandate_changed(facts, event, now)
         case _:
             assert_never(event)
+
+
+def _is_older_than_the_failure(facts: CaseFacts, event: CaseEvent) -> bool:
+    """What was paid and has failed since, such as a debit that was returned, is not paid."""
+    return bool(facts.failures) and event.happened_at < facts.failures[0].happened_at
 
 
 def _with_method_changed(facts: CaseFacts, event: PaymentMethodChanged, now: datetime) -> CaseFacts:

@@ -36,7 +36,7 @@ from policies.events import (
     PaymentSucceeded,
     Unreadable,
 )
-from policies.facts import InvoiceNow, InvoiceStatus
+from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef
 from workflows.contracts import TASK_QUEUE, ActionEnvelope, DunningInput
 from workflows.dunning import DunningWorkflow

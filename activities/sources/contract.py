@@ -11,7 +11,7 @@ from activities.customers import Customer
 from activities.sources.customer_news import CustomerNews
 from policies.base import Identifier, Record, UtcTime
 from policies.events import AnyEvent, Ignored, Unreadable
-from policies.facts import InvoiceNow
+from policies.invoices import InvoiceNow
 
 
 class Verified(Record):

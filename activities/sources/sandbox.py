@@ -10,7 +10,7 @@ from activities.sandbox_client import Answer, NoAnswer, SandboxClient, Shape, in
 from activities.sources.contract import Item
 from policies.base import Record, UtcTime
 from policies.declines import classify
-from policies.facts import InvoiceNow, InvoiceStatus, SeenAttempt
+from policies.invoices import InvoiceNow, InvoiceStatus, SeenAttempt
 from policies.money import Money
 
 

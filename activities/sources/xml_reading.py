@@ -16,7 +16,7 @@ def xml_of(body: bytes) -> tuple[str, Node]:
     """Name of the root and its content. Children of one name that repeat, and all of `type="array"`, are a list. Names
     are written with underscores: hyphens become them."""
     try:
-        root = fromstring(body)
+        root = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         raise Wrong("body", "the body is not XML that we read (no document type, no entities)") from None
     if _deeper_than(root, DEPTH_MAX):

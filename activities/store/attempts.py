@@ -9,7 +9,8 @@ from typing import Any
 from activities.store.database import Pool, queries
 from policies.base import Record, UtcTime
 from policies.declines import Decline
-from policies.facts import Outcome, SeenAttempt
+from policies.facts import Outcome
+from policies.invoices import SeenAttempt
 from policies.keys import CaseRef
 from policies.money import Money
 from policies.network_rules import Allowed, LedgerEntry, ProposedAttempt, Refused, may_attempt

@@ -9,7 +9,7 @@ from activities.store.database import Pool, queries
 from policies.base import Record, UtcTime
 from policies.document import PolicySnapshot
 from policies.events import CloseOutcome, SourceEvent
-from policies.facts import InvoiceStatus
+from policies.invoices import InvoiceStatus
 from policies.keys import CaseRef
 
 

@@ -15,7 +15,8 @@ from activities.customers import Customer
 from activities.sources.contract import Item
 from activities.store.store import Store
 from policies.declines import Category, classify
-from policies.facts import InvoiceNow, InvoiceStatus, Outcome, SeenAttempt
+from policies.facts import Outcome
+from policies.invoices import InvoiceNow, InvoiceStatus, SeenAttempt
 from policies.keys import CaseRef
 from policies.load import load_policies
 from policies.money import Money

@@ -15,7 +15,8 @@ from activities.contracts import Attempted, ChargeRequest, FraudSuspected, LookU
 from activities.errors import Misconfigured, NotFound, Unavailable
 from activities.store.store import Store
 from policies.declines import Category
-from policies.facts import InvoiceStatus, Outcome
+from policies.facts import Outcome
+from policies.invoices import InvoiceStatus
 from policies.keys import CaseRef, attempt_key
 from policies.money import Money
 from policies.network_rules import Allowed, ProposedAttempt

@@ -16,7 +16,8 @@ from activities.customers import ContactPoint, Customer, SupportContact
 from activities.errors import Misconfigured, Unavailable
 from activities.messaging import Messaging
 from activities.store.store import Store
-from policies.facts import InvoiceStatus, MessageStatus
+from policies.facts import MessageStatus
+from policies.invoices import InvoiceStatus
 from policies.keys import CaseRef, message_key
 from policies.money import Money
 from policies.steps import Words

@@ -18,11 +18,11 @@ from policies.facts import (
     Ending,
     Escalation,
     FraudFlag,
-    InvoiceStatus,
     MessageStatus,
     Outcome,
     Refusal,
 )
+from policies.invoices import InvoiceStatus
 from policies.steps import (
     AnyStep,
     Charge,

@@ -1,7 +1,8 @@
 from datetime import timedelta
 
 from policies.declines import Category
-from policies.facts import AccessLevel, CaseFacts, Failure, FraudFlag, InvoiceStatus, MessageStatus, Outcome, Refusal
+from policies.facts import AccessLevel, CaseFacts, Failure, FraudFlag, MessageStatus, Outcome, Refusal
+from policies.invoices import InvoiceStatus
 from tests.policies.timeline import (
     NEW_CARD,
     OLD_CARD,

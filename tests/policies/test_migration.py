@@ -8,7 +8,8 @@ import pytest
 from policies.decide import next_step
 from policies.document import PolicyDocument, PolicySnapshot
 from policies.events import CloseOutcome
-from policies.facts import AccessLevel, CaseFacts, CloseAsked, Ending, InvoiceStatus
+from policies.facts import AccessLevel, CaseFacts, CloseAsked, Ending
+from policies.invoices import InvoiceStatus
 from policies.migration import MigrateRequest, migrated, refusal_of_migration
 from policies.steps import Charge
 from policies.surroundings import Surroundings

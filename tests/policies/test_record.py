@@ -22,7 +22,8 @@ from policies.events import (
     SubscriptionCancelled,
     UpdatePaymentMethod,
 )
-from policies.facts import CaseFacts, Ending, FraudFlag, InvoiceStatus, Outcome, Refusal
+from policies.facts import CaseFacts, Ending, FraudFlag, Outcome, Refusal
+from policies.invoices import InvoiceStatus
 from policies.money import Money
 from tests.policies.timeline import (
     DUE,
@@ -233,3 +234,17 @@ def test_a_trouble_that_is_over_leaves_a_pause_alone() -> None:
     assert over.open_trouble is None
     assert over.open_stop is not None
     assert over.open_stop.kind == "pause"
+
+
+@pytest.mark.parametrize("kind", [PaymentSucceeded, InvoiceVoided])
+def test_what_settled_the_invoice_before_it_failed_settles_it_no_more_and_says_so(
+    kind: type[PaymentSucceeded | InvoiceVoided],
+) -> None:
+    """A debit was paid, then returned; the news of the payment comes last."""
+    facts = record.with_event(case(), failed("e1", day(3)), day(3))
+    facts = record.with_event(facts, kind(event_id="e2", happened_at=day(2), invoice_id="in_1"), day(4))
+    assert (facts.payments, facts.endings) == ((), ())
+    (refused,) = facts.refused_actions
+    assert refused.reason.startswith("it is older than the failure that opened the case")
+    settled = record.with_event(facts, kind(event_id="e3", happened_at=day(3), invoice_id="in_1"), day(5))
+    assert settled.is_paid or settled.ending

@@ -12,13 +12,13 @@ from policies.facts import (
     Escalation,
     Failure,
     FraudFlag,
-    InvoiceStatus,
     MessageStatus,
     MethodChanged,
     Outcome,
     Refusal,
     RefusedAction,
 )
+from policies.invoices import InvoiceStatus
 from policies.policy_change import PolicyChange
 from policies.steps import (
     AnyStep,

@@ -12,8 +12,6 @@ from policies.facts import (
     Attempt,
     CaseFacts,
     Dispute,
-    InvoiceNow,
-    InvoiceStatus,
     Message,
     MessageStatus,
     NewCredential,
@@ -21,6 +19,7 @@ from policies.facts import (
     Payment,
     Stop,
 )
+from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef, attempt_key
 from policies.load import load_policies
 from policies.money import Money

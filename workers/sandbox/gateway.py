@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from policies.base import Identifier, Request, UtcTime
-from policies.facts import InvoiceStatus
+from policies.invoices import InvoiceStatus
 from policies.money import Currency
 from workers.sandbox.cards import Wire, answer_of, behaviour_of
 from workers.sandbox.database import Database, DatabasePool, Record

@@ -1,7 +1,7 @@
 """The owner's invoice as it stands in the sandbox's table."""
 
 from policies.base import Record, UtcTime
-from policies.facts import InvoiceStatus
+from policies.invoices import InvoiceStatus
 from workers.sandbox.database import Database
 from workers.sandbox.http import Refused
 

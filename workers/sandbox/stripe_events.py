@@ -15,7 +15,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from policies.facts import InvoiceStatus
+from policies.invoices import InvoiceStatus
 from workers.sandbox.ids import new_id
 from workers.sandbox.invoices import Invoice
 

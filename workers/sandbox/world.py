@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import AfterValidator, Field, ValidationError
 
 from policies.base import Identifier, Request, UtcTime
-from policies.facts import InvoiceStatus
+from policies.invoices import InvoiceStatus
 from policies.money import Currency
 from workers.sandbox import stripe_events as events
 from workers.sandbox.cards import behaviour_of

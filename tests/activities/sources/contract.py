@@ -8,7 +8,7 @@ import pytest
 from activities.errors import Misconfigured, NotFound, Unavailable
 from activities.sources.contract import Owner
 from policies.declines import Category
-from policies.facts import InvoiceStatus
+from policies.invoices import InvoiceStatus
 from policies.money import Money
 from tests.fixtures.sandbox import START, day
 from tests.fixtures.troubled import Trouble

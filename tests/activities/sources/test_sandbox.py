@@ -7,7 +7,7 @@ import pytest
 from activities.sandbox_client import SandboxClient
 from activities.sources.contract import Owner
 from activities.sources.sandbox import SandboxOwner
-from policies.facts import InvoiceStatus
+from policies.invoices import InvoiceStatus
 from tests.activities.sources.contract import OwnerContract
 from tests.fixtures.sandbox import START, RunningSandbox, day
 from tests.fixtures.troubled import Trouble, troubled

@@ -7,7 +7,8 @@ import pytest
 
 from activities.store.store import Store
 from policies.declines import Decline, classify
-from policies.facts import Outcome, SeenAttempt
+from policies.facts import Outcome
+from policies.invoices import SeenAttempt
 from policies.keys import CaseRef
 from policies.money import Money
 from policies.network_rules import ATTEMPTS_PER_WINDOW, WINDOW, Allowed, ProposedAttempt, Refused

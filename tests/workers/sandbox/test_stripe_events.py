@@ -1,7 +1,7 @@
 import pytest
 import stripe
 
-from policies.facts import InvoiceStatus
+from policies.invoices import InvoiceStatus
 from tests.fixtures.sandbox import START, day
 from workers.sandbox import stripe_events as events
 from workers.sandbox.invoices import Invoice
