@@ -51,3 +51,27 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
     text = KEPT.read_text()
     used = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
     assert used == set(json.loads(text)["components"]["schemas"])
+
+
+async def test_a_parameter_that_nobody_reads_is_refused_but_where_senders_put_their_own(api: RunningApi) -> None:
+    for route in ROUTES:
+        path = re.sub(r"\{[^}]*\}", "x", route.address).replace("/x/x", "/x/retry", route.address.endswith("{action}"))
+        reply = await api.ask(route.method, f"{path}?colour=red", None if route.method == "GET" else b"{}")
+        if path.startswith("/webhooks/"):
+            assert reply.body["error"] == "unknown_source"
+        else:
+            assert reply.body == {"error": "invalid", "detail": "colour: Extra inputs are not permitted"}, path
+
+
+async def test_what_is_no_id_in_an_address_is_named_and_not_repeated(api: RunningApi) -> None:
+    for method, path, name in (
+        ("GET", "/webhooks/a%20b", "source"),
+        ("POST", "/webhooks/stripe/a%00b", "account"),
+        ("GET", "/cases/a/b/c%20d", "invoice_id"),
+        ("PUT", "/customers/a/b/%ff", "customer_id"),
+        ("POST", "/tasks/a%00b/done", "key"),
+        ("POST", "/dead-letters/x/burn", "action"),
+    ):
+        reply = await api.ask(method, path, None if method == "GET" else b"{}")
+        assert (reply.status, reply.body["error"]) == (400, "invalid"), path
+        assert reply.body["detail"].startswith(f"{name}: "), reply.text
