@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -111,7 +112,10 @@ def object_of(body: bytes) -> "Node":
     return Node("", value)
 
 
+@lru_cache(maxsize=4)
 def parsed(body: bytes) -> tuple[str, object]:
+    """Text and value; nobody may change the value. An event is split and understood one right after the other, so the
+    last few are kept."""
     try:
         text = body.decode()
         value: object = json.loads(text, parse_constant=_no_constant, parse_float=_finite)

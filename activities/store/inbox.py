@@ -3,11 +3,11 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from activities.store.database import Pool, queries
+from activities.store.group_commit import GroupCommit
 from policies.base import Record, UtcTime
 from policies.intake.checks import Finding
 from policies.money import Money
@@ -76,6 +76,7 @@ class Inbox:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._queries = queries("inbox")
+        self._commits = GroupCommit(pool)
 
     async def receive(
         self,
@@ -107,15 +108,22 @@ class Inbox:
             "headers": dict(headers),
             "body": body,
         }
-        async with self._pool.acquire() as connection:
-            # Nothing but a warning of a clash may come a moment later: then one statement is one commit.
-            is_one_statement = not verdict.findings and clash.burial is None
-            async with nullcontext() if is_one_statement else connection.transaction():
-                received = _received(await self._queries.receive(connection, **row))
-                if received.first:
-                    await self._keep(connection, row, verdict)
-                if received.first and received.conflict:
-                    await self._keep(connection, row, clash)
+        if verdict.findings or clash.burial:
+            return await self._receive_with(row, verdict, clash)
+        received = _received(await self._commits.receive(row))
+        if received.first and received.conflict and clash.findings:
+            # Nothing but a warning, so it may come a moment later.
+            async with self._pool.acquire() as connection:
+                await self._keep(connection, row, clash)
+        return received
+
+    async def _receive_with(self, row: dict[str, Any], verdict: Verdict, clash: Verdict) -> Received:
+        async with self._pool.acquire() as connection, connection.transaction():
+            received = _received(await self._queries.receive(connection, **row))
+            if received.first:
+                await self._keep(connection, row, verdict)
+            if received.first and received.conflict:
+                await self._keep(connection, row, clash)
         return received
 
     async def _keep(self, connection: Any, row: dict[str, Any], verdict: Verdict) -> None:

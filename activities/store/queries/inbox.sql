@@ -21,6 +21,32 @@ with known as (
 )
 select id, times_received, conflict, state from key;
 
+-- name: receive_many(id, source, account, event_key, body_sha256, received_at, traceparent, claimed_until, unproven, headers, body)
+-- The same for many events, each of another id; in one commit.
+with given as (
+    select * from unnest(:id::uuid[], :source::text[], :account::text[], :event_key::text[], :body_sha256::text[],
+        :received_at::timestamptz[], :traceparent::text[], :claimed_until::timestamptz[], :unproven::boolean[],
+        :headers::jsonb[], :body::bytea[])
+        as g (id, source, account, event_key, body_sha256, received_at, traceparent, claimed_until, unproven, headers, body)
+), key as (
+    insert into inbox_keys as k
+        (id, source, account, event_key, body_sha256, conflict, received_at, traceparent, next_try_at, claimed_until,
+        unproven)
+    select g.id, g.source, g.account, g.event_key, g.body_sha256, exists (
+            select from inbox_keys o
+            where o.source = g.source and o.account = g.account and o.event_key = g.event_key
+                and o.body_sha256 <> g.body_sha256
+        ), g.received_at, g.traceparent, g.received_at, g.claimed_until, g.unproven
+    from given g
+    on conflict (source, account, event_key, body_sha256)
+        do update set times_received = k.times_received + 1, last_received_at = excluded.received_at
+    returning k.id, k.received_at, k.times_received, k.conflict, k.state, k.source, k.account, k.event_key
+), stored as (
+    insert into inbox_bodies (id, received_at, headers, body)
+    select key.id, key.received_at, g.headers, g.body from key join given g on g.id = key.id
+)
+select id, times_received, conflict, state, source, account, event_key from key;
+
 -- name: lease(now, claimed_until, batch)
 with due as (
     select id from inbox_keys
