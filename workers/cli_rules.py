@@ -88,6 +88,31 @@ def list_codes(
         typer.echo(f"{row.table:<28} {row.code:<40} {row.category:<24} {row.retryable:<22} {row.name}{mark}")
 
 
+@declines.command()
+def unknown(as_json: AsJson = False) -> None:
+    """List the codes that came and stand in no table, the most frequent first."""
+    import json
+
+    from activities.store.declines import UnknownCode
+    from workers.cli import _run, _settings
+    from workers.opened_store import opened_store
+
+    async def seen() -> list[UnknownCode]:
+        async with opened_store(_settings()) as store:
+            return await store.declines.unknown()
+
+    codes = _run(seen())
+    if as_json:
+        typer.echo(json.dumps([code.model_dump(mode="json") for code in codes], indent=2))
+    elif not codes:
+        typer.echo("every code that came stands in a table")
+    for code in () if as_json else codes:
+        beside = " ".join(filter(None, (code.network_code, code.advice_code)))
+        typer.echo(
+            f"{code.times:>7}  {code.gateway:<14} {code.code:<40} {beside:<10} last {code.last_seen:%Y-%m-%d %H:%M}"
+        )
+
+
 @network.command()
 def check(
     credential_history: Annotated[Path, typer.Option(help="JSON list of the attempts on one credential.")],

@@ -15,7 +15,7 @@ from policies.load import PolicyError
 from workers.mappings import mapped_speakers
 from workers.settings import Settings
 from workers.temporal import connect, missing_search_attributes, retention_of
-from workers.wiring import SPEAKERS, read_policies, read_profiles
+from workers.wiring import SPEAKERS, read_policies, read_profiles, speakers_of
 
 PATIENCE = aiohttp.ClientTimeout(total=3)
 
@@ -87,8 +87,30 @@ async def _secrets(settings: Settings) -> list[Finding]:
     if not settings.api_tokens:
         way_out = 'set RECOUP_API_TOKENS, such as {"alice": "<24 random bytes in hex>"}'
         found.append(Finding(what="api tokens", status="warning", says="nobody can call the API", way_out=way_out))
+    found += _odd_secrets(settings)
     accounts = ", ".join(sorted(settings.webhook_secrets))
     return found or [Finding(what="secrets", status="ok", says=f"webhooks for {accounts}")]
+
+
+def _odd_secrets(settings: Settings) -> list[Finding]:
+    """Places that nobody can send to, and secrets that cannot be what they should be; never the secret itself."""
+    try:
+        speakers = speakers_of(settings)
+    except (MappingError, OSError):
+        speakers = SPEAKERS
+    found, way_out = [], "mend RECOUP_WEBHOOK_SECRETS; docs/sources/ has a page for each source"
+    for place, secrets in sorted(settings.secrets_by_account().items()):
+        speaker = speakers.get(place.partition("/")[0])
+        if speaker is None:
+            says = f"{place}: there is no such source; there are: {', '.join(sorted(speakers))}"
+            found.append(Finding(what="webhooks", status="warning", says=says, way_out=way_out))
+            continue
+        complaints = [(number, speaker.complaint_about(secret)) for number, secret in enumerate(secrets, start=1)]
+        for number, says in complaints:
+            if says:
+                says = f"{place}: secret {number}: {says}"
+                found.append(Finding(what="webhooks", status="warning", says=says, way_out=way_out))
+    return found
 
 
 async def _database(settings: Settings) -> list[Finding]:

@@ -1,6 +1,8 @@
 """`recoup declines` and `recoup network` as a person types them."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from activities.store.store import Store
+from policies.declines import classify as decline_of
 from workers.cli import app
 
 
@@ -38,6 +42,19 @@ def test_a_refusal_is_classified_with_the_keys_that_programs_read() -> None:
 def test_network_and_initiator_change_the_answer() -> None:
     assert classified("--code", "x", "--network", "ach", "--network-code", "R02")["category"] == "account_closed"
     assert classified("--code", "insufficient_funds", "--initiator", "customer")["retryable"] == "after_customer_action"
+
+
+async def test_codes_that_stand_in_no_table_are_listed_the_most_frequent_first(store: Store, database_url: str) -> None:
+    for code in ("rare", "odd", "odd"):
+        await store.declines.seen(decline_of("adyen", code), datetime(2026, 3, 2, 10, tzinfo=UTC))
+    environment = {"RECOUP_DATABASE_URL": database_url.replace("/postgres?", "/one_store?")}
+    text = await asyncio.to_thread(CliRunner().invoke, app, ("declines", "unknown"), env=environment)
+    assert [line.split() for line in text.stdout.splitlines()] == [
+        ["2", "adyen", "odd", "last", "2026-03-02", "10:00"],
+        ["1", "adyen", "rare", "last", "2026-03-02", "10:00"],
+    ]
+    told = await asyncio.to_thread(CliRunner().invoke, app, ("declines", "unknown", "--json"), env=environment)
+    assert [(code["code"], code["times"]) for code in json.loads(told.stdout)] == [("odd", 2), ("rare", 1)]
 
 
 def test_people_read_words() -> None:

@@ -57,7 +57,7 @@ async def test_with_everything_up_all_is_well(temporal: Client, fresh_database: 
         database_url=fresh_database,
         temporal_address=address_of(temporal),
         sandbox_url=sandbox.url,
-        webhook_secrets={"stripe/default": ["whsec"]},
+        webhook_secrets={"stripe/default": ["whsec_of_the_doctor"]},
         api_tokens={"alice": "a-token-that-is-long-enough"},
     )
     assert {finding.status for finding in findings.values()} == {"ok"}
@@ -126,3 +126,12 @@ async def test_validation_profiles_are_read_and_what_is_wrong_is_named_with_its_
     file.write_bytes(b"\xff\xfe\x00")
     assert "save the file as UTF-8" in (await found(intake_profiles=file))["intake profiles"].says
     assert (await found(intake_profiles=tmp_path / "none.yaml"))["intake profiles"].status == "failed"
+
+
+async def test_a_secret_that_cannot_be_one_and_a_source_that_is_not_there_are_named() -> None:
+    secrets = {"stripe/default": ["whsec_fine", "sk_live_of_the_wrong_kind"], "stripf/default": ["x"]}
+    findings = [f for f in await examine(settings_of(webhook_secrets=secrets)) if f.what == "webhooks"]
+    assert [finding.says.partition(":")[0] for finding in findings] == ["stripe/default", "stripf/default"]
+    assert findings[0].says.startswith("stripe/default: secret 2: ")
+    assert "there is no such source" in findings[1].says
+    assert not any("sk_live" in finding.says for finding in findings)
