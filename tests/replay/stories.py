@@ -1,10 +1,13 @@
 """The stories whose histories are kept: each walks one case on real parts and returns it. To add one: a function here,
 then `./dev record NAME`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from policies.document import PolicySnapshot
+from policies.events import FraudWarning, MandateChanged, MethodChange, PaymentMethodChanged, SourceEvent
 from policies.migration import MigrateRequest
 from tests.fixtures.town import Case, Town
 from workflows.dunning import DunningWorkflow
@@ -110,6 +113,43 @@ async def policy_migrated(town: Town) -> Case:
     return case
 
 
+async def news_of_the_source(town: Town) -> Case:
+    """What a source tells besides payments: a way to pay is gone, a mandate ended, fraud is suspected, a new card."""
+    case = await town.fails("insufficient_funds")
+    await case.to_day(1)
+    credential = (await case.status()).facts.credential_id  # type: ignore[union-attr]
+
+    async def tell(name: str, kind: type[SourceEvent], **said: Any) -> None:
+        about = {"event_id": name, "happened_at": await case.now(), "invoice_id": case.ref.invoice_id}
+        lines = len(await case.timeline())
+        await case.handle.signal(kind.model_fields["kind"].default, kind(**about, **said))
+        await case.until_news(lines)
+
+    await tell("gone", PaymentMethodChanged, change=MethodChange.REMOVED, credential_id=credential)
+    await tell("ended", MandateChanged, mandate_id=credential, active=False)
+    await tell("suspected", FraudWarning, signal="made_with_stolen_card")
+    await case.to_day(5)
+    await tell("new", PaymentMethodChanged, change=MethodChange.ADDED, credential_id=await case.new_card())
+    assert await case.until_closed() == "recovered"
+    return case
+
+
+async def taken_back(town: Town) -> Case:
+    """Recovered, then the bank returned the money: the second run of the case."""
+    case = await town.fails("do_not_honor")
+    await case.world("pay")
+    assert await case.until_closed() == "recovered"
+    later = datetime.now(UTC) + timedelta(seconds=2)
+    path = f"/world/invoices/{case.ref.invoice_id}/take-back"
+    await town.sandbox("POST", path, {"deliver": True}, later)
+    async with asyncio.timeout(20):
+        while not await case.is_open():
+            await asyncio.sleep(0.05)
+    assert (await case.until_decided()).case.reopen == 1
+    await case.to_day(4)
+    return case
+
+
 async def still_open(town: Town) -> Case:
     """A case in the middle of its life: new code must go on with it."""
     case = await town.fails("do_not_honor")
@@ -134,6 +174,8 @@ STORIES: dict[str, Story] = {
         suspicious,
         voided,
         policy_migrated,
+        news_of_the_source,
+        taken_back,
         still_open,
     )
 }
