@@ -10,12 +10,12 @@ table of the test.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Rejected, Verified
 from activities.sources.reading import (
-    EARLIEST,
+    NO_TIME,
     Node,
     ReadingSpeaker,
     Wrong,
@@ -45,9 +45,6 @@ from policies.events import (
 from policies.instruments import Network, PaymentType
 
 SIGNATURE_HEADER = "Webhook-Signature"
-
-NO_TIME = datetime.fromtimestamp(EARLIEST, UTC)
-"""Stands for the time of an event that has none, until the relay puts the time of receipt in its place."""
 
 CODES_BEHIND_A_FILE = {Network.ACH, Network.BECS_NZ, Network.PAD_CA}
 """Schemes whose codes GoCardless writes behind the name of the file that they came in: `ACH_RETURN-R01`."""

@@ -8,11 +8,12 @@ in HANDLERS.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Rejected, Verified
 from activities.sources.reading import (
+    NO_TIME,
     Node,
     ReadingSpeaker,
     Wrong,
@@ -35,9 +36,6 @@ from policies.events import (
     SubscriptionCancelled,
 )
 from policies.money import Money
-
-NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-"""Stands where no time was sent; the relay takes the time of receipt instead (`Addressed.undated`)."""
 
 CLEAR_STATE = "__KILLBILL__CLEAR__OVERDUE_STATE__"
 NESTED_TEXTS = 2

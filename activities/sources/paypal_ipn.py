@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup
 from activities.sources.customer_news import CustomerNews, customer_news, full_name
 from activities.sources.form_reading import form_of
-from activities.sources.reading import Node, Wrong, not_dunning, shown, unknown_type
+from activities.sources.reading import NO_TIME, Node, Wrong, not_dunning, shown, unknown_type
 from policies.declines import classify
 from policies.events import (
     DisputeClosed,
@@ -30,9 +30,6 @@ from policies.money import Money
 
 PACIFIC = {"PST": timezone(timedelta(hours=-8)), "PDT": timezone(timedelta(hours=-7))}
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-
-UNDATED = datetime(2000, 1, 1, tzinfo=UTC)
-"""Stands where a message has no date, and is older than everything; the relay puts the time of receipt in its place."""
 
 _DATE = re.compile(r"(\d\d):(\d\d):(\d\d) ([A-Z][a-z]{2}) (\d\d?), (\d{4}) (P[SD]T)", re.ASCII)
 _ENCODING = re.compile(
@@ -147,7 +144,7 @@ def _payment(message: _Message) -> Addressed | Ignored:
     return Addressed(
         event=PaymentSucceeded(
             event_id=message.event_id,
-            happened_at=at or UNDATED,
+            happened_at=at or NO_TIME,
             invoice_id=message.invoice_id or UNRESOLVED,
             customer_id=message.form.id_or_none("payer_id"),
             paid=paid,
@@ -168,7 +165,7 @@ def _failed(message: _Message) -> Addressed | Ignored:
     return Addressed(
         event=PaymentFailed(
             event_id=message.event_id,
-            happened_at=at or UNDATED,
+            happened_at=at or NO_TIME,
             invoice_id=message.invoice_id or UNRESOLVED,
             customer_id=message.form.id_or_none("payer_id"),
             subscription_id=message.subscription_id,
@@ -197,7 +194,7 @@ def _ended(message: _Message) -> Addressed:
     if subscription_id is None:
         raise message.form.wrong("recurring_payment_id", "a subscription")
     return Addressed(
-        event=SubscriptionCancelled(event_id=message.event_id, happened_at=at or UNDATED, invoice_id=UNRESOLVED),
+        event=SubscriptionCancelled(event_id=message.event_id, happened_at=at or NO_TIME, invoice_id=UNRESOLVED),
         lookup=Lookup(subscription_id=subscription_id),
         undated=at is None,
     )
@@ -208,7 +205,7 @@ def _agreement_ended(message: _Message) -> Addressed:
     return Addressed(
         event=MandateChanged(
             event_id=message.event_id,
-            happened_at=UNDATED,
+            happened_at=NO_TIME,
             invoice_id=UNRESOLVED,
             mandate_id=agreement,
             active=False,
@@ -225,7 +222,7 @@ def _case_opened(message: _Message) -> Addressed | Ignored:
     return Addressed(
         event=DisputeOpened(
             event_id=message.event_id,
-            happened_at=at or UNDATED,
+            happened_at=at or NO_TIME,
             invoice_id=UNRESOLVED,
             dispute_id=message.form.id("case_id"),
         ),
@@ -243,7 +240,7 @@ def _case_closed(message: _Message) -> Addressed:
     return Addressed(
         event=DisputeClosed(
             event_id=message.event_id,
-            happened_at=at or UNDATED,
+            happened_at=at or NO_TIME,
             invoice_id=UNRESOLVED,
             dispute_id=message.form.optional_id("case_id") or payment,
             won=moved is not None and moved.amount_minor > 0,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from activities.customers import ContactPoint
 from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Malformed, Rejected, Unproven
 from activities.sources.paypal import PayPalSpeaker
-from activities.sources.paypal_ipn import HANDLERS, NOT_DUNNING, NOT_PAID, STATUS_SAYS_NOTHING, UNDATED
+from activities.sources.paypal_ipn import HANDLERS, NOT_DUNNING, NOT_PAID, STATUS_SAYS_NOTHING
+from activities.sources.reading import NO_TIME
 from policies.declines import classify
 from policies.events import (
     DisputeClosed,
@@ -124,7 +125,7 @@ def test_an_encoding_that_we_do_not_read_is_named(charset: str, says: str) -> No
 
 FAILURE = PaymentFailed(
     event_id="row-1",
-    happened_at=UNDATED,
+    happened_at=NO_TIME,
     invoice_id="I-RCPSUB1",
     customer_id="RCPPAYER1",
     subscription_id="I-RCPSUB1",
@@ -283,7 +284,7 @@ def test_nothing_owed_and_money_that_was_sent_are_not_dunning() -> None:
 @pytest.mark.parametrize("kind", ["recurring_payment_profile_cancel", "recurring_payment_expired", "subscr_eot"])
 def test_a_subscription_that_ended_has_no_date_of_its_own(kind: str) -> None:
     assert normalise("recurring_payment_skipped", txn_type=kind) == Addressed(
-        event=SubscriptionCancelled(event_id="row-1", happened_at=UNDATED, invoice_id=UNRESOLVED),
+        event=SubscriptionCancelled(event_id="row-1", happened_at=NO_TIME, invoice_id=UNRESOLVED),
         lookup=Lookup(subscription_id="I-RCPSUB1"),
         undated=True,
     )
@@ -303,7 +304,7 @@ def test_a_cancelled_agreement_ends_a_mandate() -> None:
     assert normalise("mp_cancel") == Addressed(
         event=MandateChanged(
             event_id="row-1",
-            happened_at=UNDATED,
+            happened_at=NO_TIME,
             invoice_id=UNRESOLVED,
             mandate_id="B-RCPAGREEMENT",
             active=False,
@@ -434,7 +435,7 @@ RECORDED: dict[str, tuple[Any, Lookup | None, bool] | Ignored] = {
     "ipn.recurring_payment_suspended_due_to_max_failed_payment__wikimedia-fundraising-smashpig": (
         PaymentFailed(
             event_id="row-1",
-            happened_at=UNDATED,
+            happened_at=NO_TIME,
             invoice_id="I-WCJA1MBC3CWY",
             customer_id="WK4ADPUHGWN6U",
             subscription_id="I-WCJA1MBC3CWY",
