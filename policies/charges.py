@@ -17,7 +17,7 @@ from policies.facts import CaseFacts
 from policies.network_rules import ProposedAttempt, Refused, may_attempt
 from policies.risk import RiskLevel
 from policies.situation import Situation
-from policies.steps import Charge
+from policies.steps import Basis, Charge
 
 
 class NextCharge(NamedTuple):
@@ -33,7 +33,7 @@ class NextCharge(NamedTuple):
     rejected: tuple[str, ...] = ()
     edition: str | None = None
 
-    def as_step(self, facts: CaseFacts, at: datetime) -> Charge:
+    def as_step(self, facts: CaseFacts, at: datetime, basis: Basis) -> Charge:
         return Charge(
             at=at,
             credential_id=self.credential_id,
@@ -41,6 +41,7 @@ class NextCharge(NamedTuple):
             rung=self.rung,
             action_id=self.action_id,
             because=self.because,
+            basis=basis,
         )
 
 
@@ -54,7 +55,7 @@ class _Rung(NamedTuple):
 
 
 def next_charge(here: Situation) -> NextCharge | None:
-    if here.facts.attempts_made >= here.policy.retries.maximum:
+    if here.attempts_made >= here.policy.retries.maximum:
         return None
     return _new_credential(here.facts) or _retry(here)
 
@@ -105,9 +106,9 @@ def _may_retry(here: Situation) -> bool:
         return False
     if facts.fraud_flags or facts.risk.level is RiskLevel.SUSPICIOUS:
         return False
-    if treatment.tries is not None and facts.attempts_made >= treatment.tries:
+    if treatment.tries is not None and here.attempts_made >= treatment.tries:
         return False
-    return not any(r.free_at is None and r.credential_id == facts.credential_id for r in facts.refusals)
+    return not [r for r in facts.refusals if r.free_at is None and r.credential_id == facts.credential_id]
 
 
 def _next_rung(here: Situation, now: datetime) -> _Rung | None:
@@ -144,7 +145,7 @@ def _freed(here: Situation, is_meant: Callable[[str], bool]) -> list[datetime]:
 
 def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
     """Immediate rungs are for technical declines only: where waiting minutes can help at all."""
-    used, retries, treatment = here.facts.rungs_used, here.policy.retries, here.treatment
+    used, retries, treatment = here.rungs_used, here.policy.retries, here.treatment
     everything = _rungs(retries.immediate, retries.ladder)
     if retries.spread:
         later = timing.spread_of(here.facts.case.case_id, retries.spread)

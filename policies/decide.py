@@ -27,12 +27,12 @@ def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundin
     here = Situation.of(policy, facts, surroundings, now)
     step = troubled(here) or settled(here) or held(here) or given_back(here)
     if step:
-        return _with_basis(step, _basis(here))
+        return step.model_copy(update={"basis": _basis(here)})
     charge = next_charge(here)
     planned = _scheduled(here, charge)
     chosen = min(planned, key=itemgetter(0))
-    rejected = [f"{other.in_words()}: later" for other in planned if other is not chosen]
-    return _with_basis(chosen.make(max(chosen.at, now)), _basis(here, charge, rejected))
+    rejected = [other.put_off() for other in planned if other is not chosen]
+    return chosen.make(max(chosen.at, now), _basis(here, charge, rejected))
 
 
 def _scheduled(here: Situation, charge: NextCharge | None) -> list[Due]:
@@ -41,7 +41,7 @@ def _scheduled(here: Situation, charge: NextCharge | None) -> list[Due]:
     upcoming = upcoming_words(here)
     due: list[Due] = []
     if charge:
-        due.append(Due(charge.at, "charge", lambda at: charge.as_step(here.facts, at)))
+        due.append(Due(charge.at, "charge", lambda at, why: charge.as_step(here.facts, at, why)))
     due += words_about_access(here, next_attempt_at)
     if upcoming:
         due.append(upcoming.as_due(here, next_attempt_at))
@@ -54,8 +54,9 @@ def _scheduled(here: Situation, charge: NextCharge | None) -> list[Due]:
 def _end(here: Situation) -> Due:
     close = here.policy.close
 
-    def make(at: datetime) -> AnyStep:
-        return Close(at=at, outcome=close.outcome, because=f"nothing was recovered within {in_days(close.after)}")
+    def make(at: datetime, basis: Basis) -> AnyStep:
+        because = f"nothing was recovered within {in_days(close.after)}"
+        return Close(at=at, outcome=close.outcome, because=because, basis=basis)
 
     return Due(here.started + close.after, "close", make)
 
@@ -63,25 +64,22 @@ def _end(here: Situation) -> Due:
 # --- why -------------------------------------------------------------------------------------------------------------
 
 
-def _with_basis(step: AnyStep, basis: Basis) -> AnyStep:
-    return step.model_copy(update={"basis": basis})
-
-
 def _basis(here: Situation, charge: NextCharge | None = None, rejected: list[str] | None = None) -> Basis:
-    facts, month_ago = here.facts, here.now - network_rules.WINDOW
-    counted = [e for e in here.around.ledger if e.at > month_ago and e.outcome is not Outcome.NOT_ACCEPTED]
+    facts, around = here.facts, here.around
+    month_ago, lost = here.now - network_rules.WINDOW, Outcome.NOT_ACCEPTED
+    counted = [e for e in around.ledger if e.at > month_ago and e.outcome is not lost]
     inputs = {
-        "category": here.category.value if here.decline else "not known yet",
-        "attempts": str(facts.attempts_made),
-        "rungs_used": ",".join(sorted(facts.rungs_used)) or "none",
-        "access": here.access.value,
-        "risk": facts.risk.level.value,
+        "category": str(here.category) if here.decline else "not known yet",
+        "attempts": str(here.attempts_made),
+        "rungs_used": ",".join(sorted(here.rungs_used)) or "none",
+        "access": str(here.access),
+        "risk": str(facts.risk.level),
         "due": str(facts.due),
         "ledger_30d": str(len(counted)),
-        "zone": here.around.customer.zone,
+        "zone": around.customer.zone,
     }
     editions = [here.policy.edition, declines.EDITION, network_rules.EDITION]
-    editions += [edition for edition in (facts.risk.edition, charge.edition if charge else None) if edition]
+    editions += [each for each in (facts.risk.edition, charge.edition if charge else None) if each]
     return Basis(
         inputs=inputs,
         editions=tuple(editions),

@@ -40,8 +40,8 @@ def settled(here: Situation) -> AnyStep | None:
     if facts.lost_dispute:
         because = "the customer's bank decided the dispute for them"
         return Close(at=now, outcome=CloseOutcome.DISPUTED, because=because)
-    if facts.close_asked and not (facts.open_attempt and _may_look_up(facts.open_attempt)):
-        asked = facts.close_asked
+    asked, unclear = facts.close_asked, here.open_attempt
+    if asked and not (unclear and _may_look_up(unclear)):
         return Close(at=now, outcome=asked.outcome, because=f"{asked.actor} closed the case: {asked.reason}")
     return None
 
@@ -88,8 +88,8 @@ def _after_ending(facts: CaseFacts, ending: Ending, now: datetime) -> AnyStep:
 
 def held(here: Situation) -> AnyStep | None:
     facts, now = here.facts, here.now
-    if facts.open_attempt:
-        return _reconcile(here, facts.open_attempt)
+    if here.open_attempt:
+        return _reconcile(here, here.open_attempt)
     if facts.open_stop:
         stop = facts.open_stop
         return Hold(at=now, waits_for="ops", because=f"paused by {stop.actor}: {stop.reason}")

@@ -5,7 +5,8 @@ Every fact has `at` (the case's own time, UTC). Facts hold ids, money, codes and
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from operator import itemgetter
+from typing import Literal, NamedTuple
 
 from policies.base import Record, UtcTime
 from policies.declines import Category, Decline
@@ -195,6 +196,18 @@ class CloseAsked(Record):
     reason: str
 
 
+class Tally(NamedTuple):
+    """What attempts and failures come to. `failed_times`: when the payment failed, the first time and each time we
+    tried again; what the source tells of its own retries is not added up, for it tells one failure in several events.
+    `refusal`: the latest that anybody has told us, and when it happened; None until one is known."""
+
+    attempts_made: int
+    rungs_used: frozenset[str]
+    failed_times: tuple[datetime, ...]
+    refusal: tuple[datetime, Decline] | None
+    open_attempt: Attempt | None
+
+
 class CaseFacts(Record):
     """All that a decision may rest on, besides policy, surroundings and the time. `fetched`: what the event that opened
     the case did not say and was read elsewhere.
@@ -242,9 +255,8 @@ class CaseFacts(Record):
     @property
     def paid_percent(self) -> int:
         """How much of the claim has been paid in parts, rounded down."""
-        parts = sum([p.paid.amount_minor for p in self.payments if not p.settles]) if self.payments else 0
-        claimed = parts + self.due.amount_minor
-        return 100 * parts // claimed if parts else 0
+        parts = sum([p.paid.amount_minor for p in self.payments if not p.settles])
+        return 100 * parts // (parts + self.due.amount_minor) if parts else 0
 
     @property
     def ending(self) -> Ending | None:
@@ -259,16 +271,34 @@ class CaseFacts(Record):
         return self.new_credentials[-1].instrument if self.new_credentials else self.invoice.instrument
 
     @property
-    def last_refusal(self) -> tuple[datetime, Decline] | None:
-        """The latest refusal anybody has told us, and when it happened; None until one is known."""
-        known = [(a.at, a.decline) for a in self.attempts if a.decline]
-        known += [(f.happened_at, f.decline) for f in self.failures if f.decline]
-        known += [(self.failed_at, self.invoice.last_decline)] if self.invoice.last_decline else []
-        return max(known, key=_when) if known else None
+    def tally(self) -> Tally:
+        """In one pass: each decision asks for all of it."""
+        declined, lost = Outcome.DECLINED, Outcome.NOT_ACCEPTED
+        made, rungs, failed = len(self.attempts), set(), [self.failed_at]
+        refusals: list[tuple[datetime, Decline]] = []
+        unclear: Attempt | None = None
+        for attempt in self.attempts:
+            outcome, rung, decline = attempt.outcome, attempt.rung, attempt.decline
+            if outcome is declined:
+                failed.append(attempt.at)
+            elif outcome is lost:
+                made -= 1
+            elif unclear is None and outcome in OPEN_OUTCOMES:
+                unclear = attempt
+            if rung:
+                rungs.add(rung)
+            if decline:
+                refusals.append((attempt.at, decline))
+        refusals += [(f.happened_at, f.decline) for f in self.failures if f.decline]
+        first = self.invoice.last_decline
+        if first:
+            refusals.append((self.failed_at, first))
+        refusal = max(refusals, key=itemgetter(0), default=None)
+        return Tally(made, frozenset(rungs), tuple(failed), refusal, unclear)
 
     @property
     def decline(self) -> Decline | None:
-        refusal = self.last_refusal
+        refusal = self.tally.refusal
         return refusal[1] if refusal else None
 
     @property
@@ -277,23 +307,13 @@ class CaseFacts(Record):
         return decline.category if decline else Category.UNKNOWN
 
     @property
-    def failed_times(self) -> tuple[datetime, ...]:
-        """When the payment failed, the first time and each time we tried again. What the source tells of its own
-        retries is not added up: it tells one failure in several events."""
-        return (self.failed_at, *[a.at for a in self.attempts if a.outcome is Outcome.DECLINED])
-
-    @property
     def open_attempt(self) -> Attempt | None:
         """The attempt whose outcome nobody knows yet; it blocks the next one."""
-        return next(iter([a for a in self.attempts if a.outcome in OPEN_OUTCOMES]), None)
+        return self.tally.open_attempt
 
     @property
     def attempts_made(self) -> int:
-        return len([a for a in self.attempts if a.outcome is not Outcome.NOT_ACCEPTED])
-
-    @property
-    def rungs_used(self) -> frozenset[str]:
-        return frozenset([a.rung for a in self.attempts if a.rung])
+        return self.tally.attempts_made
 
     @property
     def open_dispute(self) -> Dispute | None:
@@ -311,19 +331,26 @@ class CaseFacts(Record):
     def open_trouble(self) -> Stop | None:
         """What keeps failing, unless the case has ended since: then its last acts are tried once more."""
         trouble = next((s for s in self.stops if s.kind == "trouble" and s.ended_at is None), None)
+        if trouble is None:
+            return None
         ended = [p.at for p in self.payments if p.settles] + [e.at for e in self.endings]
-        return trouble if trouble and not any(at > trouble.began_at for at in ended) else None
+        return None if any(at > trouble.began_at for at in ended) else trouble
 
     @property
     def access(self) -> AccessLevel:
         if self.access_changes:
             return self.access_changes[-1].level
-        told = any(m.status is MessageStatus.ACCEPTED for m in self.messages)
-        return AccessLevel.NOTICE if told else AccessLevel.FULL
+        accepted = MessageStatus.ACCEPTED
+        for message in self.messages:
+            if message.status is accepted:
+                return AccessLevel.NOTICE
+        return AccessLevel.FULL
 
     @property
     def held_for(self) -> timedelta:
         """How long pauses, troubles and disputes lasted that are over; the policy's clocks stood still meanwhile."""
+        if not (self.stops or self.disputes):
+            return timedelta()
         spans = [(s.began_at, s.ended_at) for s in self.stops if s.ended_at]
         spans += [(d.opened_at, d.closed_at) for d in self.disputes if d.closed_at]
         return _total(spans)
@@ -351,10 +378,6 @@ class CaseFacts(Record):
             return None
         stops = [r for r in self.refusals if r.credential_id == latest.credential_id and r.free_at is None]
         return None if any(r.at >= latest.at for r in stops) else latest
-
-
-def _when(refusal: tuple[datetime, Decline]) -> datetime:
-    return refusal[0]
 
 
 def _total(spans: list[tuple[datetime, datetime]]) -> timedelta:

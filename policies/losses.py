@@ -49,6 +49,8 @@ def enough_is_paid(here: "Situation") -> bool:
 def _when(here: "Situation", loss: LimitAccess | SuspendAccess, earliest: datetime) -> datetime | None:
     """After a time or so many failures, whichever comes first; not before the grace ends, nor while nothing may be said
     about it."""
-    after = here.started + loss.after if loss.after is not None else None
-    times = [moment for moment in (after, here.failure_number(loss.failures)) if moment]
-    return max(min(times), earliest) if times else None
+    first = here.failure_number(loss.failures) if loss.failures else None
+    if loss.after is not None:
+        after = here.started + loss.after
+        first = min(after, first) if first else after
+    return max(first, earliest) if first else None

@@ -7,6 +7,7 @@ out at any hour, a text does not. What a message may say stands in `words.py`, h
 
 from collections.abc import Iterator
 from datetime import datetime, time
+from operator import itemgetter
 from typing import NamedTuple
 
 from policies.calendars.contact import ALL_DAY, next_contact_time
@@ -14,41 +15,38 @@ from policies.document import Channel, ScheduledMessage, ScheduledOffer
 from policies.due import Due, after_the_failure, in_turn
 from policies.facts import LOST_ACCESS, MessageStatus
 from policies.situation import Situation
-from policies.steps import AnyStep, Notify, Offer
+from policies.steps import AnyStep, Basis, Notify, Offer
 from policies.words import words_for
 
+_Planned = tuple[datetime, str, ScheduledMessage | ScheduledOffer, tuple[Channel, ...]]
+"""Scheduled words that are still to be said: due when, by which name, what, on which channels not tried yet."""
 
-class Planned(NamedTuple):
-    """Scheduled words that are still to be said: when the policy has them due, and the channels not tried yet."""
+
+class Upcoming(NamedTuple):
+    """The next scheduled words: when the policy has them due, when they may be sent, and the channels not tried yet."""
 
     due: datetime
+    at: datetime
     name: str
     words: ScheduledMessage | ScheduledOffer
     channels: tuple[Channel, ...]
 
-
-class Upcoming(NamedTuple):
-    """The next scheduled words: when the policy has them due, and when they may be sent."""
-
-    due: datetime
-    at: datetime
-    planned: Planned
-
     def as_due(self, here: Situation, next_attempt_at: datetime | None) -> Due:
-        def make(at: datetime) -> AnyStep:
-            return _as_step(self, here, at, next_attempt_at)
+        def make(at: datetime, basis: Basis) -> AnyStep:
+            return _as_step(self, here, at, next_attempt_at, basis)
 
-        return Due(self.at, "notify" if isinstance(self.planned.words, ScheduledMessage) else "offer", make)
+        return Due(self.at, "notify" if isinstance(self.words, ScheduledMessage) else "offer", make)
 
 
 def upcoming_words(here: Situation) -> Upcoming | None:
     if not may_write(here):
         return None
-    planned = min(_planned(here), key=_due, default=None)
+    planned = min(_planned(here), key=itemgetter(0), default=None)
     if planned is None:
         return None
-    earliest = max(planned.due, here.silence_ends, _gap_ends(here), here.now)
-    return Upcoming(planned.due, in_contact_hours(here, earliest, planned.channels[0]), planned)
+    due, name, words, channels = planned
+    earliest = max(due, here.silence_ends, _gap_ends(here), here.now)
+    return Upcoming(due, in_contact_hours(here, earliest, channels[0]), name, words, channels)
 
 
 def words_about_access(here: Situation, next_attempt_at: datetime | None) -> Iterator[Due]:
@@ -67,9 +65,16 @@ def words_about_access(here: Situation, next_attempt_at: datetime | None) -> Ite
         return
     opening = first_opening(here, max(earliest, here.now), channels)
 
-    def make(at: datetime) -> AnyStep:
-        words = words_for(here, next_attempt_at=next_attempt_at)
-        return Notify(at=at, name=name, template=name, channels=opening.channels, because=because, words=words)
+    def make(at: datetime, basis: Basis) -> AnyStep:
+        return Notify(
+            at=at,
+            name=name,
+            template=name,
+            channels=opening.channels,
+            because=because,
+            words=words_for(here, next_attempt_at=next_attempt_at),
+            basis=basis,
+        )
 
     yield Due(in_turn(change.at, opening.at, here.now), "notify", make)
 
@@ -126,22 +131,18 @@ def _next_in_hours(here: Situation, moment: datetime, channel: Channel, hours: t
 # --- scheduled words --------------------------------------------------------------------------------------------------
 
 
-def _due(planned: Planned) -> datetime:
-    return planned.due
-
-
-def _planned(here: Situation) -> Iterator[Planned]:
+def _planned(here: Situation) -> Iterator[_Planned]:
     """Messages and offers that are still to be sent for this decline, with the time the policy has them due."""
     for message in here.policy.messages:
         channels = channels_left(here, message.name, message.channels)
         due = _when_due(here, message) if channels and _is_for(here, message) else None
         if due:
-            yield Planned(due, message.name, message, channels)
+            yield due, message.name, message, channels
     for number, offer in enumerate(here.policy.offers, start=1):
         name = f"offer_{number}"
         channels = channels_left(here, name, offer.channels)
         if channels and _is_for(here, offer):
-            yield Planned(here.started + offer.after, name, offer, channels)
+            yield here.started + offer.after, name, offer, channels
 
 
 def _is_for(here: Situation, words: ScheduledMessage | ScheduledOffer) -> bool:
@@ -156,32 +157,37 @@ def _when_due(here: Situation, message: ScheduledMessage) -> datetime | None:
 
 def _gap_ends(here: Situation) -> datetime:
     """What reached nobody keeps nobody waiting."""
-    sent = [message.at for message in here.facts.messages if message.status is not MessageStatus.UNDELIVERED]
+    undelivered = MessageStatus.UNDELIVERED
+    sent = [message.at for message in here.facts.messages if message.status is not undelivered]
     return max(sent) + here.policy.contact.gap if sent else here.facts.failed_at
 
 
-def _as_step(upcoming: Upcoming, here: Situation, at: datetime, next_attempt_at: datetime | None) -> AnyStep:
+def _as_step(
+    upcoming: Upcoming, here: Situation, at: datetime, next_attempt_at: datetime | None, basis: Basis
+) -> AnyStep:
     """The hour was chosen for the first channel; of the others those are used that are open then."""
-    words = upcoming.planned.words
+    words = upcoming.words
     said = words_for(here, next_attempt_at=next_attempt_at)
-    first, *others = upcoming.planned.channels
+    first, *others = upcoming.channels
     channels = (first, *[channel for channel in others if in_contact_hours(here, at, channel) == at])
     if isinstance(words, ScheduledMessage):
         return Notify(
             at=at,
-            name=upcoming.planned.name,
+            name=upcoming.name,
             template=words.template,
             channels=channels,
             because=f"{words.name} is due {_when_in_words(words)}",
             words=said,
+            basis=basis,
         )
     return Offer(
         at=at,
-        name=upcoming.planned.name,
+        name=upcoming.name,
         offers=words.offers,
         channels=channels,
         because=f"other ways to pay are offered {after_the_failure(words.after)}",
         words=said.model_copy(update={"offers": words.offers}),
+        basis=basis,
     )
 
 

@@ -5,6 +5,7 @@ CLDR is no source for them: it says 0 for MGA and others where the standard says
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -55,4 +56,10 @@ class Money(Record):
         return Decimal(self.amount_minor).scaleb(-EXPONENTS[self.currency])
 
     def __str__(self) -> str:
-        return f"{self.as_decimal:,.{EXPONENTS[self.currency]}f} {self.currency}"
+        return _in_words(self.amount_minor, self.currency)
+
+
+@lru_cache(maxsize=4096)
+def _in_words(amount_minor: int, currency: str) -> str:
+    exponent = EXPONENTS[currency]
+    return f"{Decimal(amount_minor).scaleb(-exponent):,.{exponent}f} {currency}"

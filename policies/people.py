@@ -6,7 +6,7 @@ from datetime import datetime
 from policies.due import Due, after_the_failure
 from policies.risk import RiskLevel
 from policies.situation import Situation
-from policies.steps import AnyStep, Escalate
+from policies.steps import AnyStep, Basis, Escalate
 from policies.words import words_for
 
 BY_POLICY = "the policy brings in a person"
@@ -32,7 +32,8 @@ def people_asked(here: Situation) -> Iterator[Due]:
 
 
 def _hand_over(here: Situation, at: datetime, to: str, because: str) -> Due:
-    def make(moment: datetime) -> AnyStep:
-        return Escalate(at=moment, to=to, because=because, words=words_for(here, because=because))
+    def make(moment: datetime, basis: Basis) -> AnyStep:
+        words = words_for(here, because=because)
+        return Escalate(at=moment, to=to, because=because, words=words, basis=basis)
 
     return Due(at, "escalate", make)

@@ -15,9 +15,9 @@ from policies.facts import LOST_ACCESS
 from policies.losses import enough_is_paid, spared
 from policies.messages import Upcoming, in_contact_hours
 from policies.situation import Situation
-from policies.steps import AnyStep, Limit, Reinstate, Suspend
+from policies.steps import AnyStep, Basis, Limit, Reinstate, Suspend
 
-_Make = Callable[[datetime], AnyStep]
+_Make = Callable[[datetime, Basis], AnyStep]
 
 
 def losses_of_service(
@@ -69,16 +69,16 @@ def _in_contact_hours(here: Situation, moment: datetime) -> datetime:
 
 
 def _limit(here: Situation, limit: LimitAccess) -> _Make:
-    def make(at: datetime) -> AnyStep:
+    def make(at: datetime, basis: Basis) -> AnyStep:
         because = f"still unpaid {_why(here, limit)}; extras go first"
-        return Limit(at=at, takes=(*limit.takes, *limit.takes_recurring), because=because)
+        return Limit(at=at, takes=(*limit.takes, *limit.takes_recurring), because=because, basis=basis)
 
     return make
 
 
 def _suspend(here: Situation, suspend: SuspendAccess) -> _Make:
-    def make(at: datetime) -> AnyStep:
-        return Suspend(at=at, because=f"still unpaid {_why(here, suspend)}")
+    def make(at: datetime, basis: Basis) -> AnyStep:
+        return Suspend(at=at, because=f"still unpaid {_why(here, suspend)}", basis=basis)
 
     return make
 

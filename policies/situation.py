@@ -3,23 +3,28 @@
 Facts, policy and surroundings stay apart from it; to decide anew, make a new one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from operator import attrgetter
 
 from policies.declines import TREATMENTS, Category, Decline, Treatment
 from policies.document import PolicyDocument
-from policies.facts import AccessLevel, CaseFacts
+from policies.facts import AccessLevel, Attempt, CaseFacts
 from policies.losses import Losses, planned_losses
 from policies.surroundings import Surroundings
 
+_NAME = attrgetter("name")
 
-@dataclass(frozen=True)
+
+# Not frozen, though nothing changes it: that would set each field by a call, a tenth of the time it takes to make one.
+@dataclass
 class Situation:
     """`started`: the failure, moved by the time in which the case was held; the policy's clocks count from it.
 
     `refusal`: when the payment was last declined, and how. `treatment`: None while nobody knows how; then nothing is
-    charged and no service is taken. `told`: the names of the messages that were sent.
+    charged and no service is taken. `told`: the names of the messages that were sent. `silence_ends`: before, nothing
+    is said, for time alone may heal the decline. `losses`: when the policy takes service; messages name it, and the
+    loss itself asks for it.
     """
 
     policy: PolicyDocument
@@ -28,44 +33,45 @@ class Situation:
     now: datetime
     started: datetime
     refusal: tuple[datetime, Decline] | None
+    decline: Decline | None
+    category: Category
     treatment: Treatment | None
     told: frozenset[str]
     access: AccessLevel
     failed_times: tuple[datetime, ...]
+    attempts_made: int
+    rungs_used: frozenset[str]
+    open_attempt: Attempt | None
+    silence_ends: datetime
+    losses: Losses = field(init=False)
 
     @classmethod
     def of(cls, policy: PolicyDocument, facts: CaseFacts, around: Surroundings, now: datetime) -> "Situation":
-        refusal = facts.last_refusal
-        return cls(
-            policy=policy.for_risk(facts.risk.level),
+        policy = policy.for_risk(facts.risk.level)
+        tally = facts.tally
+        refusal = tally.refusal
+        decline = refusal[1] if refusal else None
+        category = decline.category if decline else Category.UNKNOWN
+        here = cls(
+            policy=policy,
             facts=facts,
             around=around,
             now=now,
             started=facts.failed_at + facts.held_for,
             refusal=refusal,
-            treatment=TREATMENTS[refusal[1].category] if refusal else None,
-            told=frozenset([message.name for message in facts.messages]),
+            decline=decline,
+            category=category,
+            treatment=TREATMENTS[category] if decline else None,
+            told=frozenset(map(_NAME, facts.messages)),
             access=facts.access,
-            failed_times=facts.failed_times,
+            failed_times=tally.failed_times,
+            attempts_made=tally.attempts_made,
+            rungs_used=tally.rungs_used,
+            open_attempt=tally.open_attempt,
+            silence_ends=facts.failed_at + policy.silence_for(category),
         )
-
-    @property
-    def decline(self) -> Decline | None:
-        return self.refusal[1] if self.refusal else None
-
-    @property
-    def category(self) -> Category:
-        return self.refusal[1].category if self.refusal else Category.UNKNOWN
-
-    @property
-    def silence_ends(self) -> datetime:
-        """Before, nothing is said: time alone may heal the decline."""
-        return self.facts.failed_at + self.policy.silence_for(self.category)
-
-    @cached_property
-    def losses(self) -> Losses:
-        """When the policy takes service; asked for by messages and by the loss itself."""
-        return planned_losses(self)
+        here.losses = planned_losses(here)
+        return here
 
     def failure_number(self, count: int | None) -> datetime | None:
         """When the payment had failed so many times; None while it has not."""

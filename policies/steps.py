@@ -21,10 +21,18 @@ class Basis(Record):
     rejected: tuple[str, ...] = ()
 
 
+_NO_BASIS = Basis()
+
+
+def _no_basis() -> Basis:
+    """One for all: pydantic would copy the empty dictionary deeply for each step, only to be replaced."""
+    return _NO_BASIS
+
+
 class _Step(Record):
     at: UtcTime
     because: str
-    basis: Basis = Field(default_factory=Basis)
+    basis: Basis = Field(default_factory=_no_basis)
 
 
 class Charge(_Step):

@@ -45,12 +45,11 @@ def next_contact_time(
     subdivision: str | None = None,
 ) -> datetime:
     """The first moment, not before `moment`, at which the channel may be used; UTC. `opens`, `closes`: the policy's."""
-    zones = (zone,) if isinstance(zone, str) else zone
     window = _window_of(country, subdivision, channel, opens, closes)
-    if len(zones) == 1:
-        return _next_in(moment, zones[0], country, subdivision, window)
+    if isinstance(zone, str):
+        return _next_in(moment, zone, country, subdivision, window)
     own = _window_of(country, subdivision, channel, *ALL_DAY)
-    found = (_next_in_all(moment, zones, country, subdivision, each) for each in _ever_wider(window, own))
+    found = (_next_in_all(moment, zone, country, subdivision, each) for each in _ever_wider(window, own))
     return next((common for common in found if common), moment.astimezone(UTC))
 
 
@@ -109,9 +108,10 @@ def _next_in(moment: datetime, zone: str, country: str | None, subdivision: str 
     local = moment.astimezone(info)
     day = local.date()
     if _is_contact_day(day, country, subdivision, window):
-        if window.opens == window.closes or window.opens <= local.time() < window.closes:
+        clock = local.time()
+        if window.opens == window.closes or window.opens <= clock < window.closes:
             return moment.astimezone(UTC)
-        if local.time() < window.opens:
+        if clock < window.opens:
             return _opening(day, window, info, moment)
     day += ONE_DAY
     while not _is_contact_day(day, country, subdivision, window):

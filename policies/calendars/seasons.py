@@ -35,9 +35,16 @@ def seasons_on(day: date, country: str | None) -> tuple[Season, ...]:
     )
 
 
+@lru_cache(maxsize=8192)
 def season_on(day: date, country: str | None) -> Season | None:
     """The one that weighs most."""
     return min(seasons_on(day, country), key=lambda season: season.weight, default=None)
+
+
+@lru_cache(maxsize=8192)
+def is_spread_on(day: date, country: str | None) -> bool:
+    """Whether a season goes on in which retries are kept further apart."""
+    return any(season.effect == "spread" for season in seasons_on(day, country))
 
 
 @lru_cache(maxsize=4096)

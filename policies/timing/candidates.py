@@ -6,15 +6,16 @@ the same times less those that are past.
 
 import hashlib
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from policies.allowed_days import on_an_allowed_day
+from policies.allowed_days import allowed_among, on_an_allowed_day
 from policies.calendars.paydays import days_from_payday
-from policies.calendars.seasons import seasons_on
+from policies.calendars.seasons import is_spread_on
 from policies.declines import Category
 from policies.situation import Situation
-from policies.timing.model import SHIPPED, Features, TimingModel, chance, parts_of
+from policies.timing.model import SHIPPED, Coefficients, Features, TimingModel, chance, coefficients_of, parts_of
 
 MOST = 40
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -35,17 +36,27 @@ class Candidate(NamedTuple):
 
 def candidate_times(here: Situation, now: datetime, model: TimingModel = SHIPPED) -> tuple[Candidate, ...]:
     """At most MOST times from `now` to the end of the policy's window, earliest first."""
+    return scored(here, times_left(here, now), now, model)
+
+
+def times_left(here: Situation, now: datetime) -> dict[datetime, datetime]:
+    """Time of the retry -> when the policy wanted it, earliest first."""
     since, until = window_of(here)
     usual, mornings = _grid(here, since, until)
-    allowed = [moment for moment in sorted({*usual, *mornings}) if on_an_allowed_day(here, moment) == moment]
+    allowed = allowed_among(here, sorted({*usual, *mornings}))
     times = {moment: moment for moment in _thinned(allowed)} or _put_off(here, usual)
+    return {at: due for at, due in times.items() if at >= now}
+
+
+def scored(
+    here: Situation, times: dict[datetime, datetime], now: datetime, model: TimingModel
+) -> tuple[Candidate, ...]:
     known = _known(here, now, model)
-    return tuple([_scored(known, at, due, model) for at, due in times.items() if at >= now])
+    return tuple([_scored(known, at, due, model) for at, due in times.items()])
 
 
 def _put_off(here: Situation, wanted: list[datetime]) -> dict[datetime, datetime]:
-    """What the policy avoids has swallowed the window: then it ends as much later, but not after the case. Time of the
-    retry -> when the policy wanted it."""
+    """What the policy avoids has swallowed the window: then it ends as much later, but not after the case."""
     end = here.started + here.policy.close.after
     moved = {on_an_allowed_day(here, moment): moment for moment in reversed(wanted)}
     return {at: moved[at] for at in _thinned(sorted([at for at in moved if at < end]))}
@@ -70,26 +81,33 @@ def spread_of(case_id: str, spread: timedelta) -> timedelta:
 
 def _grid(here: Situation, since: datetime, until: datetime) -> tuple[list[datetime], list[datetime]]:
     """Each day the hour that suits it; and around a payday the early morning, which is worth nothing on another day."""
-    info, country = ZoneInfo(here.around.customer.zone), _country(here)
-    own = [moment.astimezone(info).time().replace(minute=0, second=0, microsecond=0) for moment in _paid_at(here)]
-    hour = max(set(own), key=own.count) if own else USUAL
+    zone, country = here.around.customer.zone, _country(here)
+    info, hour = ZoneInfo(zone), _usual_hour(here)
     offset = spread_of(here.facts.case.case_id, here.policy.retries.spread)
     funds = here.category is Category.INSUFFICIENT_FUNDS
     day, last = since.astimezone(info).date(), until.astimezone(info).date()
     usual: list[datetime] = []
     mornings: list[datetime] = []
     while day <= last:
-        later = _wider(offset, day, country) if offset else offset
+        later = offset * SPREAD_IN_SEASON if offset and is_spread_on(day, country) else offset
         if funds and days_from_payday(day, country).since == 0:
-            mornings.append(datetime.combine(day, PAYDAY_MORNING, tzinfo=info).astimezone(UTC) + later)
-        usual.append(datetime.combine(day, hour, tzinfo=info).astimezone(UTC) + later)
+            mornings.append(_in_utc(day, PAYDAY_MORNING, zone) + later)
+        usual.append(_in_utc(day, hour, zone) + later)
         day += _DAY
     return [each for each in usual if since <= each <= until], [each for each in mornings if since <= each <= until]
 
 
-def _wider(offset: timedelta, day: date, country: str | None) -> timedelta:
-    in_season = any(season.effect == "spread" for season in seasons_on(day, country))
-    return offset * SPREAD_IN_SEASON if in_season else offset
+def _usual_hour(here: Situation) -> time:
+    """That of most of their payments; of several the one of the latest, so that every process chooses the same."""
+    info = ZoneInfo(here.around.customer.zone)
+    own = [moment.astimezone(info).time().replace(minute=0, second=0, microsecond=0) for moment in _paid_at(here)]
+    return max(reversed(own), key=own.count) if own else USUAL
+
+
+@lru_cache(maxsize=16384)
+def _in_utc(day: date, clock: time, zone: str) -> datetime:
+    """The same for every case of that day."""
+    return datetime.combine(day, clock, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def _thinned(moments: list[datetime]) -> list[datetime]:
@@ -105,13 +123,12 @@ class _Known(NamedTuple):
 
     info: ZoneInfo
     country: str | None
-    category: Category
+    coefficients: Coefficients
     hours: frozenset[int]
     days: frozenset[int]
     active_hours: frozenset[int]
     failed_at: datetime
     last_try: datetime
-    failed_tries: int
     health: float
     unwell_until: datetime
 
@@ -125,13 +142,12 @@ def _known(here: Situation, now: datetime, model: TimingModel) -> _Known:
     return _Known(
         info=info,
         country=_country(here),
-        category=here.category,
+        coefficients=coefficients_of(model, here.category.value, len(here.failed_times) - 1),
         hours=frozenset([moment.hour for moment in paid]),
         days=frozenset([day for day in days if 2 * days.count(day) >= len(days)]),
         active_hours=frozenset(here.around.customer.active_hours),
         failed_at=here.started,
         last_try=here.facts.attempts[-1].at if here.facts.attempts else here.started,
-        failed_tries=len(here.failed_times) - 1,
         health=here.around.gateway_health,
         unwell_until=now + timedelta(hours=model.health["hours"]),
     )
@@ -140,8 +156,6 @@ def _known(here: Situation, now: datetime, model: TimingModel) -> _Known:
 def _scored(known: _Known, moment: datetime, due: datetime, model: TimingModel) -> Candidate:
     local = moment.astimezone(known.info)
     features = Features(
-        category=known.category,
-        failed_tries=known.failed_tries,
         hours_since_try=(moment - known.last_try) / _HOUR,
         days_since_failure=(moment - known.failed_at) / _DAY,
         day=local.date(),
@@ -152,7 +166,7 @@ def _scored(known: _Known, moment: datetime, due: datetime, model: TimingModel) 
         active_hour=local.hour in known.active_hours,
         health=known.health if moment < known.unwell_until else 1.0,
     )
-    parts = parts_of(model, features)
+    parts = parts_of(model, known.coefficients, features)
     return Candidate(moment, due, round(chance(parts), 4), tuple(parts))
 
 

@@ -8,8 +8,9 @@ import math
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from policies.due import to_the_minute
 from policies.situation import Situation
-from policies.timing.candidates import Candidate, candidate_times, window_of
+from policies.timing.candidates import Candidate, scored, times_left, window_of
 from policies.timing.model import SHIPPED, TimingModel
 
 SHOWN_REJECTED = 3
@@ -31,13 +32,14 @@ class Chosen(NamedTuple):
 
 def choose(here: Situation, now: datetime, model: TimingModel = SHIPPED) -> Chosen | None:
     """None when no time is left in the window. Asked again later, without news, the answer is the same."""
-    candidates = candidate_times(here, now, model)
-    if not candidates:
+    times = times_left(here, now)
+    if not times:
         return None
     since, until = window_of(here)
-    left = max(1, here.policy.retries.maximum - here.facts.attempts_made)
-    horizon = since + max((until - since) / left, 2 * here.policy.retries.gap)
-    in_reach = [candidate for candidate in candidates if candidate.at <= horizon] or [candidates[0]]
+    left = max(1, here.policy.retries.maximum - here.attempts_made)
+    horizon = max(since + max((until - since) / left, 2 * here.policy.retries.gap), min(times))
+    # What is out of reach is not chosen whatever its chance, so its chance is not asked for.
+    in_reach = scored(here, {at: due for at, due in times.items() if at <= horizon}, now, model)
     cost = model.waiting["per_day"] + model.waiting["per_day_and_try_left"] * left
 
     def worth(candidate: Candidate) -> float:
@@ -45,7 +47,7 @@ def choose(here: Situation, now: datetime, model: TimingModel = SHIPPED) -> Chos
 
     ranked = sorted(in_reach, key=lambda candidate: (-worth(candidate), candidate.at))
     best, others = ranked[0], ranked[1 : 1 + SHOWN_REJECTED]
-    used = sum(1 for rung in here.facts.rungs_used if is_chosen(rung))
+    used = sum(1 for rung in here.rungs_used if is_chosen(rung))
     return Chosen(
         at=best.at,
         due=best.due,
@@ -69,4 +71,4 @@ def _because(best: Candidate, count: int) -> str:
 
 def _why_not(other: Candidate, best: Candidate) -> str:
     why = "waits longer" if other.at > best.at else "less likely"
-    return f"charge at {other.at.isoformat(' ', 'minutes')[:16]}, chance {other.score:.2f}: {why}"
+    return f"charge at {to_the_minute(other.at)}, chance {other.score:.2f}: {why}"

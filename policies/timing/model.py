@@ -48,8 +48,6 @@ class TimingModel(BaseModel):
 class Features(NamedTuple):
     """One time, as the model sees it; `hour` and `day` are local. `health`: 1 is normal."""
 
-    category: Category
-    failed_tries: int
     hours_since_try: float
     days_since_failure: float
     day: date
@@ -61,6 +59,15 @@ class Features(NamedTuple):
     health: float
 
 
+class Coefficients(NamedTuple):
+    """Those of one category, the same for all times among which a case chooses. `always`: the parts that each has."""
+
+    always: tuple[tuple[str, float], ...]
+    too_soon: float
+    night: float
+    waits_for_payday: bool
+
+
 def load_model(raw: dict[str, Any]) -> TimingModel:
     """Raises pydantic.ValidationError when a coefficient is missing or unknown."""
     return TimingModel.model_validate(raw)
@@ -69,21 +76,27 @@ def load_model(raw: dict[str, Any]) -> TimingModel:
 SHIPPED = load_model(settings(__package__, "timing.toml"))
 
 
-def parts_of(model: TimingModel, seen: Features) -> list[tuple[str, float]]:
+def coefficients_of(model: TimingModel, category: str, failed_tries: int) -> Coefficients:
+    tried = f"after {failed_tries} failed tries", failed_tries * _of(model.per_failed_try, category)
+    return Coefficients(
+        always=((category, _of(model.base, category)), tried),
+        too_soon=_of(model.too_soon, category),
+        night=_of(model.night, category),
+        waits_for_payday=category == Category.INSUFFICIENT_FUNDS,
+    )
+
+
+def parts_of(model: TimingModel, own: Coefficients, seen: Features) -> list[tuple[str, float]]:
     """The log-odds of success by feature; what says nothing is left out."""
-    category = seen.category.value
-    parts = [
-        (category, _of(model.base, category)),
-        (f"after {seen.failed_tries} failed tries", seen.failed_tries * _of(model.per_failed_try, category)),
-    ]
+    parts = [*own.always]
     if seen.hours_since_try < model.too_soon["hours"]:
-        parts.append(("soon after the last try", _of(model.too_soon, category)))
+        parts.append(("soon after the last try", own.too_soon))
     if seen.days_since_failure > model.late["after_days"]:
         parts.append(("late", (seen.days_since_failure - model.late["after_days"]) * model.late["per_day"]))
-    if seen.category is Category.INSUFFICIENT_FUNDS:
+    if own.waits_for_payday:
         parts.append(_payday(model, seen))
     if model.night["from"] <= seen.hour < model.night["until"]:
-        parts.append(("night", _of(model.night, category)))
+        parts.append(("night", own.night))
     if seen.same_hour:
         parts.append(("an hour at which they have paid before", model.own["same_hour"]))
     if seen.same_day_of_month:

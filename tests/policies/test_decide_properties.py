@@ -170,7 +170,7 @@ def test_no_service_is_lost_while_an_allowed_charge_was_due_earlier(told: tuple[
         part = {"suspend": policy.suspend, "limit": policy.limit}.get(lap.step.kind)
         if part and isinstance(lap.step, Suspend | Limit):
             times = [lap.facts.failed_at + lap.facts.held_for + part.after] if part.after else []
-            times += lap.facts.failed_times[part.failures - 1 : part.failures] if part.failures else []
+            times += lap.facts.tally.failed_times[part.failures - 1 : part.failures] if part.failures else []
             due = f"charge at {min(times):%Y-%m-%d %H:%M}"
             earlier = [r for r in lap.step.basis.rejected if r.startswith("charge at ") and r[: len(due)] < due]
             assert not earlier, (lap.step, earlier)

@@ -62,7 +62,7 @@ def test_rungs_used_and_attempts_made_are_different_numbers() -> None:
         )
     )
     assert facts.attempts_made == 2
-    assert facts.rungs_used == {"ladder-1", "ladder-2"}
+    assert facts.tally.rungs_used == {"ladder-1", "ladder-2"}
 
 
 def test_only_a_delivered_message_is_notice() -> None:

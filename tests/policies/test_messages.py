@@ -42,17 +42,17 @@ def test_words_that_bounced_on_a_sunday_are_due_again_when_the_next_channel_open
 
 def test_words_that_every_channel_refused_are_not_tried_again() -> None:
     upcoming = next_words(*heard("first_notice"), bounced("reminder", "email", "sms"))
-    assert upcoming.planned.name == "warning"
+    assert upcoming.name == "warning"
 
 
 def test_words_of_which_nobody_knows_where_they_were_tried_are_not_tried_again() -> None:
     upcoming = next_words(*heard("first_notice"), bounced("reminder"))
-    assert upcoming.planned.name == "warning"
+    assert upcoming.name == "warning"
 
 
 def test_words_that_one_channel_took_are_not_sent_on_another() -> None:
     delivered = told("reminder", SUNDAY).model_copy(update={"asked": ("email",)})
-    assert next_words(*heard("first_notice"), delivered).planned.name == "warning"
+    assert next_words(*heard("first_notice"), delivered).name == "warning"
 
 
 def test_words_that_hang_on_failures_come_with_each_and_say_which_it_was() -> None:
@@ -67,7 +67,7 @@ def test_words_that_hang_on_failures_come_with_each_and_say_which_it_was() -> No
 
 def test_what_reached_nobody_keeps_nobody_waiting() -> None:
     upcoming = next_words(bounced("first_notice", "email", "sms", "in_app"))
-    assert (upcoming.planned.name, upcoming.at) == ("reminder", SUNDAY)
+    assert (upcoming.name, upcoming.at) == ("reminder", SUNDAY)
 
 
 # --- words about what has just happened -------------------------------------------------------------------------------

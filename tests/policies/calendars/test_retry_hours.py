@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.calendars.retry_hours import LONGEST_WAIT, next_allowed
+from policies.calendars.retry_hours import LONGEST_WAIT, Avoided, next_allowed
 from policies.instruments import Network
 
 FRIDAY = datetime(2026, 3, 6, 22, tzinfo=UTC)
@@ -14,7 +14,7 @@ NIGHT = ((time(22), time(6)),)
 
 
 def allowed(moment: datetime, zone: str = "UTC", country: str | None = None, **avoid: Any) -> datetime:
-    return next_allowed(moment, zone, country, **avoid)
+    return next_allowed(moment, Avoided(zone, country, **avoid))
 
 
 @pytest.mark.parametrize(

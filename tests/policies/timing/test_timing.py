@@ -101,6 +101,15 @@ def test_the_hour_at_which_they_have_paid_before_is_taken() -> None:
     assert {each.at.hour for each in times} >= {19}
 
 
+def test_of_hours_at_which_they_have_paid_equally_often_the_latest_payment_counts() -> None:
+    """A set of hours has no order that two processes share."""
+    hours = (3, 21, 7, 12, 16)
+    paid_at = tuple(day(n - 9).replace(hour=hour) for n, hour in enumerate(hours))
+    times = candidate_times(situation(customer=CustomerView(paid_at=paid_at)), START)
+    usual = {each.at.hour for each in times} - {0}
+    assert usual == {16}
+
+
 def parts_at(here: Situation, now: datetime) -> dict[datetime, dict[str, float]]:
     return {each.at: dict(each.parts) for each in candidate_times(here, now)}
 
