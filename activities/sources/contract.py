@@ -35,10 +35,12 @@ class Unproven(Record):
 
 
 class Item(Record):
-    """One event of a delivery. `event_key` is the source's id of it, else a hash of the item."""
+    """One event of a delivery. `event_key` is the source's id of it, else a hash of the item. `nameless`: it has neither
+    an id nor a time, so that the same bytes on another day are another event."""
 
     event_key: str
     body: bytes
+    nameless: bool = False
 
 
 class Malformed(Record):
@@ -59,12 +61,16 @@ class Lookup(Record):
 class Addressed(Record):
     """What one item says. `lookup` is set when `event.invoice_id` is not known yet (it is then UNRESOLVED). `customer`:
     what it tells of a person on top; that goes to the customer directory and into no history. `undated`: the source
-    sends no times; the relay takes the time of receipt for `event.happened_at`."""
+    sends no times; the relay takes the time of receipt for `event.happened_at`. `one_payment`: the sum of a success is
+    that of one payment, and only the invoice says whether more is owed; the relay reads it. `running_account`: the
+    claim is a subscription that goes on, so a failure after a write-off is a new debt."""
 
     event: AnyEvent
     lookup: Lookup | None = None
     customer: CustomerNews | None = None
     undated: bool = False
+    one_payment: bool = False
+    running_account: bool = False
 
     def dated(self, received_at: datetime) -> "Addressed":
         if not self.undated:
