@@ -24,22 +24,30 @@ from activities.sources.signatures import (
 from policies.events import Ignored
 
 SIGNATURE_HEADER = "Paddle-Signature"
+KEY_PREFIX = "pdl_ntf"
+"""How every secret key of Paddle Billing starts. Nothing else signs there: a public key of Classic that was pasted in
+quotes, cut, or in another armour is still known to everybody."""
+
 TOLERANCE = timedelta(seconds=300)
 """Paddle's own libraries allow 5 s, which a queue in front of us would use up."""
 
 
 class PaddleSpeaker(ReadingSpeaker):
-    """Stateless; secrets and the clock are handed in."""
+    """Stateless; secrets and the clock are handed in. `key_prefix`: how a secret key of Billing starts."""
 
     name = "paddle"
     kept_headers = ("paddle-signature",)
+
+    def __init__(self, key_prefix: str = KEY_PREFIX) -> None:
+        self._key_prefix = key_prefix
 
     def verify(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
     ) -> Verified | Rejected:
         if _is_classic(body):
             return paddle_classic.verify(body, secrets)
-        return _verify_billing(headers, body, secrets, now)
+        keys = usable_secrets([secret for secret in secrets if self._is_secret_key(secret)])
+        return _verify_billing(headers, body, keys, now)
 
     def _items(self, body: bytes) -> Iterable[Item]:
         key = form_of(body).id("alert_id") if _is_classic(body) else object_of(body).id("event_id")
@@ -51,9 +59,15 @@ class PaddleSpeaker(ReadingSpeaker):
         return paddle_billing.said(object_of(body), event_id)
 
     def complaint_about(self, secret: str) -> str | None:
-        if paddle_classic.public_key_of(secret) or secret.strip().startswith("pdl_ntf"):
+        if paddle_classic.public_key_of(secret) or self._is_secret_key(secret):
             return None
-        return "it is neither a secret key of Paddle Billing (pdl_ntf…) nor an RSA public key of Paddle Classic in PEM"
+        return (
+            "it is neither a secret key of Paddle Billing (pdl_ntf…) nor an RSA public key of Paddle Classic in PEM; "
+            "write one of them without quotes or spaces around it"
+        )
+
+    def _is_secret_key(self, secret: str) -> bool:
+        return secret.startswith(self._key_prefix)
 
 
 def _is_classic(body: bytes) -> bool:
@@ -61,11 +75,10 @@ def _is_classic(body: bytes) -> bool:
 
 
 def _verify_billing(
-    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    headers: Mapping[str, str], body: bytes, keys: Sequence[bytes], now: datetime
 ) -> Verified | Rejected:
     """`Paddle-Signature: ts=<unix seconds>;h1=<hex>[;h1=<hex>]`, each h1 an HMAC-SHA256 of `<ts>:<body>`; several while
-    a secret is changed. A public key is no secret: one that is configured for Classic signs nothing here."""
-    keys = usable_secrets([secret for secret in secrets if not paddle_classic.is_key(secret)])
+    a secret is changed."""
     if not keys:
         return Rejected(reason="no secret key of Paddle Billing is configured for this endpoint")
     values = header_values(headers, SIGNATURE_HEADER)

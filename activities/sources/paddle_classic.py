@@ -93,11 +93,6 @@ def public_key_of(secret: str) -> RSAPublicKey | None:
     return key if isinstance(key, RSAPublicKey) else None
 
 
-def is_key(secret: str) -> bool:
-    """Whether it is, or was meant as, a key of Classic."""
-    return "-----BEGIN" in secret or public_key_of(secret) is not None
-
-
 # From alert to fact
 
 
