@@ -87,10 +87,12 @@ class Intake:
         verdict, clash = NOTHING_SAID, NOTHING_SAID
         if isinstance(said, Addressed):
             verdict, clash = await self._judged(source, account, said.dated(now).event, now, strongest)
+        # Neither id nor time: the same bytes are a repetition on one day, and another event on the next.
+        event_key = f"{item.event_key}@{now:%Y-%m-%d}" if item.nameless else item.event_key
         stored = await self._store.inbox.receive(
             source,
             account,
-            item.event_key,
+            event_key,
             headers,
             item.body,
             now,

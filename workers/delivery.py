@@ -43,6 +43,7 @@ from workflows.dunning import DunningWorkflow
 
 RPC_PATIENCE = timedelta(seconds=10)
 _NOT_DUNNING = IgnoredBecause.NOT_DUNNING
+_NO_CASE = Ignored(reason=_NOT_DUNNING, detail="no case is open for the invoice")
 
 
 class Delivered(Record):
@@ -133,7 +134,7 @@ class Deliveries:
             case = CaseRef(source=source, account=account, invoice_id=invoice_id)
             about = event.model_copy(update={"invoice_id": invoice_id})
             stands = await self._stands(row, case, about) if row.replay else None
-            fates.append(stands or await self._deliver_about(case, about, named=said.lookup is None))
+            fates.append(stands or await self._deliver_about(case, about, said))
         nothing = Ignored(reason=_NOT_DUNNING, detail="it belongs to no invoice that is being recovered")
         # One case that heard it makes it delivered.
         return next((fate for fate in fates if isinstance(fate, Delivered)), fates[0] if fates else nothing)
@@ -159,28 +160,39 @@ class Deliveries:
             return None
         return Ignored(reason=IgnoredBecause.LATE, detail="it came before the case was opened")
 
-    async def _deliver_about(self, case: CaseRef, event: CaseEvent, named: bool) -> Fate:
+    async def _deliver_about(self, case: CaseRef, event: CaseEvent, said: Addressed) -> Fate:
         # An event that names no invoice does not tell what kind of invoice it is about either; its owner does.
-        opens_unseen = not named and isinstance(event, PaymentFailed | ActionRequired)
+        opens_unseen = said.lookup is not None and isinstance(event, PaymentFailed | ActionRequired)
         if opens_unseen and (why := _not_dunning(await self._invoice_now(case))):
             return why
         if isinstance(event, PaymentMethodChanged) and event.credential_id is None:
             event = event.model_copy(update={"credential_id": (await self._invoice_now(case)).credential_id})
-        return await self._deliver_to_case(case, event)
+        return await self._deliver_to_case(case, event, said)
 
-    async def _deliver_to_case(self, case: CaseRef, event: CaseEvent) -> Fate:
+    async def _deliver_to_case(self, case: CaseRef, event: CaseEvent, said: Addressed) -> Fate:
         row = await self._store.cases.latest(case.case_id)
         if row and row.settled_at and event.happened_at <= row.settled_at:
             return await self._late(row, event)
         if row and row.outcome:
-            return await self._deliver_to_closed(row, event)
+            return await self._deliver_to_closed(row, event, said)
+        if isinstance(event, PaymentSucceeded) and said.one_payment:
+            # Where no case asks, nobody does, and an invoice that may be paid in part only is not remembered as paid.
+            return await self._tell_what_is_left(case, event) if row else _NO_CASE
         if isinstance(event, PaymentFailed | ActionRequired):
             return await self._open_or_tell(case, event)
         return await self._remember_and_tell(case, event)
 
-    async def _deliver_to_closed(self, row: CaseRow, event: CaseEvent) -> Fate:
-        """Money that came and was taken back opens the case again; everything else comes late."""
-        if row.outcome is not CloseOutcome.RECOVERED or not isinstance(event, PaymentFailed | ActionRequired):
+    async def _tell_what_is_left(self, case: CaseRef, event: PaymentSucceeded) -> Fate:
+        """Only the invoice says whether one payment was all."""
+        invoice = await self._invoice_now(case)
+        left = invoice.due if invoice.status is InvoiceStatus.OPEN and invoice.due.amount_minor > 0 else None
+        return await self._remember_and_tell(case, event.model_copy(update={"remaining": left}))
+
+    async def _deliver_to_closed(self, row: CaseRow, event: CaseEvent, said: Addressed) -> Fate:
+        """Money that came and was taken back opens the case again, and so does a new debt of a running account that was
+        written off; everything else comes late."""
+        may_open = {CloseOutcome.RECOVERED, *([CloseOutcome.WRITTEN_OFF] if said.running_account else [])}
+        if row.outcome not in may_open or not isinstance(event, PaymentFailed | ActionRequired):
             return await self._late(row, event)
         if (await self._invoice_now(row.ref)).status is not InvoiceStatus.OPEN:
             return await self._late(row, event)
@@ -223,7 +235,7 @@ class Deliveries:
         row = await self._store.cases.latest(case.case_id)
         if row and row.outcome:
             return await self._late(row, event)
-        return Ignored(reason=_NOT_DUNNING, detail="no case is open for the invoice")
+        return _NO_CASE
 
     async def _deliver_action(self, row: InboxRow) -> Fate:
         if row.replay and row.state == "ignored":
@@ -256,7 +268,8 @@ class Deliveries:
         if isinstance(event, PaymentSucceeded) and gave_up:
             await self._store.cases.add_task(
                 Task(
-                    key=f"late_payment/{event.event_id}",
+                    # One for each end of a case: of a running account every later payment is late for it.
+                    key=f"late_payment/{closed.case_id}/{closed.reopen}",
                     case_id=closed.case_id,
                     kind="late_payment",
                     assignee="ops",

@@ -105,10 +105,9 @@ def _odd_secrets(settings: Settings) -> list[Finding]:
             says = f"{place}: there is no such source; there are: {', '.join(sorted(speakers))}"
             found.append(Finding(what="webhooks", status="warning", says=says, way_out=way_out))
             continue
-        complaints = [(number, speaker.complaint_about(secret)) for number, secret in enumerate(secrets, start=1)]
-        for number, says in complaints:
-            if says:
-                says = f"{place}: secret {number}: {says}"
+        for number, secret in enumerate(secrets, start=1):
+            if complaint := speaker.complaint_about(secret):
+                says = f"{place}: secret {number}: {complaint}"
                 found.append(Finding(what="webhooks", status="warning", says=says, way_out=way_out))
     return found
 

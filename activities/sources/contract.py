@@ -35,8 +35,8 @@ class Unproven(Record):
 
 
 class Item(Record):
-    """One event of a delivery. `event_key` is the source's id of it, else a hash of the item. `nameless`: it has neither
-    an id nor a time, so that the same bytes on another day are another event."""
+    """One event of a delivery. `event_key` is the source's id of it, else a hash of the item. `nameless`: it has no id
+    and no time, so the same bytes on another day are another event."""
 
     event_key: str
     body: bytes

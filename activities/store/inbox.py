@@ -1,6 +1,7 @@
 """The inbox: what was answered 2xx is here, and ends as delivered, ignored or dead (promise P1)."""
 
 import hashlib
+import json
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -100,7 +101,7 @@ class Inbox:
             "source": source,
             "account": account,
             "event_key": event_key,
-            "body_sha256": hashlib.sha256(body).hexdigest(),
+            "body_sha256": _fingerprint(body, headers if unproven else {}),
             "received_at": now,
             "traceparent": traceparent,
             "claimed_until": now + held_for if held_for else None,
@@ -216,3 +217,10 @@ class Inbox:
 
 def _received(row: Any) -> Received:
     return Received(id=str(row["id"]), first=row["times_received"] == 1, conflict=row["conflict"], state=row["state"])
+
+
+def _fingerprint(body: bytes, unproven_headers: Mapping[str, str]) -> str:
+    """Of what must be the same to be a repetition. While nobody has proven a delivery its signature is part of it: a
+    forged copy that comes first must not stand for the genuine one."""
+    signature = json.dumps(sorted(unproven_headers.items())).encode() if unproven_headers else b""
+    return hashlib.sha256(signature + body).hexdigest()

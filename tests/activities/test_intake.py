@@ -325,3 +325,11 @@ async def test_an_event_that_names_no_invoice_is_about_none_that_is_known(store:
     row = await door.row(told)
     assert (row["kind"], row["invoice_id"]) == ("dispute_opened", None)
     assert [invoice for *_, invoice, _ in await door.findings()] == [None]
+
+
+async def test_what_has_neither_id_nor_time_is_another_event_on_another_day(store: Store) -> None:
+    intake = Intake(store, SPEAKERS, Tally())
+    item = Item(event_key="sha256:1", body=json.dumps(failure()).encode(), nameless=True)
+    days = (timedelta(), timedelta(hours=1), timedelta(days=1))
+    taken = [(await intake.receive("stripe", "default", [item], NOW + day))[0].status for day in days]
+    assert taken == ["stored", "duplicate", "stored"]

@@ -17,8 +17,18 @@ from activities.customers import Customer
 from activities.sources.contract import Addressed, Item, Rejected, Unproven, Verified
 from activities.sources.reading import ReadingSpeaker, object_of
 from policies.declines import Category
-from policies.events import CustomerChanged, Ignored, MandateChanged, MethodChange, PaymentMethodChanged, SourceEvent
+from policies.events import (
+    CustomerChanged,
+    Ignored,
+    MandateChanged,
+    MethodChange,
+    PaymentFailed,
+    PaymentMethodChanged,
+    PaymentSucceeded,
+    SourceEvent,
+)
 from policies.facts import CaseFacts
+from policies.money import Money
 from tests.fixtures.town import Case, Town, building_town, new_databases
 from tests.workflows.test_intake_to_case import failure, post
 from workers.relay import Relay, make_relay
@@ -165,6 +175,47 @@ async def test_a_case_that_was_given_up_stays_closed_whatever_fails_later(town: 
     row = await post(town, event)
     assert (row["state"], row["reason"]) == ("ignored", "late")
     assert not await case.is_open()
+
+
+async def test_a_new_debt_of_a_running_account_opens_the_case_again_after_a_write_off(
+    town: Town, teller: Teller
+) -> None:
+    case = await town.fails("do_not_honor")
+    await case.acts("close", outcome="written_off", reason="gone")
+    assert await case.until_closed() == "written_off"
+    later = datetime.now(UTC) + timedelta(seconds=5)
+    failed = PaymentFailed(event_id="?", happened_at=later, invoice_id=case.ref.invoice_id)
+    assert (await teller.tell(failed))["reason"] == "late"
+    assert (await teller.tell(failed, running_account=True))["state"] == "delivered"
+    assert (await case.until_decided()).case.reopen == 1
+
+
+# --- a payment that may be a part -------------------------------------------------------------------------------------
+
+
+async def test_one_payment_settles_a_case_only_when_the_invoice_owes_nothing_more(town: Town, teller: Teller) -> None:
+    case = await town.fails("do_not_honor")
+    euro = Money(amount_minor=100, currency="EUR")
+
+    async def paid() -> dict[str, Any]:
+        now = datetime.now(UTC) + timedelta(seconds=2)
+        event = PaymentSucceeded(event_id="?", happened_at=now, invoice_id=case.ref.invoice_id, paid=euro)
+        return await teller.tell(event, one_payment=True)
+
+    assert (await paid())["state"] == "delivered"
+    assert not (await facts_of(case)).is_paid
+    await case.world("pay", deliver=False)
+    assert (await paid())["state"] == "delivered"
+    assert await case.until_closed() == "recovered"
+
+
+async def test_one_payment_of_an_invoice_without_a_case_is_not_remembered_as_its_end(
+    town: Town, teller: Teller
+) -> None:
+    case = await town.describe()
+    event = PaymentSucceeded(event_id="?", happened_at=datetime.now(UTC), invoice_id=case.ref.invoice_id)
+    assert (await teller.tell(event, one_payment=True))["reason"] == "not_dunning"
+    assert await town.store.cases.remembered_invoice(case.ref) is None
 
 
 # --- news without an invoice ------------------------------------------------------------------------------------------

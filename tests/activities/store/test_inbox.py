@@ -118,3 +118,13 @@ async def test_many_at_once_under_one_key_are_as_many_rows_as_bodies(store: Stor
     assert len({one.id for one in received}) == len(set(bodies))
     assert await store.pool.fetchval("select count(*) from inbox_bodies") == len(set(bodies))
     assert await store.pool.fetchval("select sum(times_received) from inbox_keys") == 10
+
+
+async def test_a_forged_copy_that_comes_first_does_not_stand_for_the_genuine_one(store: Store) -> None:
+    """The same bytes with another signature, as long as nobody has proven either."""
+    forged, genuine = {"paypal-transmission-sig": "made up"}, {"paypal-transmission-sig": "real"}
+    first = await store.inbox.receive("paypal", "default", "WH-1", forged, b"{}", NOW, unproven=True)
+    second = await store.inbox.receive("paypal", "default", "WH-1", genuine, b"{}", NOW, unproven=True)
+    again = await store.inbox.receive("paypal", "default", "WH-1", genuine, b"{}", NOW, unproven=True)
+    proven = await store.inbox.receive("paypal", "default", "WH-1", genuine, b"{}", NOW)
+    assert [received.first for received in (first, second, again, proven)] == [True, True, False, True]
