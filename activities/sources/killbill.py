@@ -38,6 +38,7 @@ from policies.events import (
 from policies.money import Money
 
 CLEAR_STATE = "__KILLBILL__CLEAR__OVERDUE_STATE__"
+MOMENTS = ("paymentDate", "effectiveDate")
 NESTED_TEXTS = 2
 """How many texts deep an object may be written in `metaData`."""
 
@@ -56,8 +57,9 @@ class KillBillSpeaker(ReadingSpeaker):
         return basic_auth_complaint(secret)
 
     def _items(self, body: bytes) -> Iterable[Item]:
-        object_of(body).text("eventType")
-        return (Item(event_key=key_by_hash(body), body=body),)
+        about = object_of(body)
+        about.text("eventType")
+        return (Item(event_key=key_by_hash(body), body=body, nameless=not _tells_a_moment(_details(about))),)
 
     def _said(self, body: bytes, event_id: str) -> Addressed | Ignored:
         about = object_of(body)
@@ -77,10 +79,15 @@ class _Notification:
     @property
     def at(self) -> datetime | None:
         """A date alone says too little to put events in order."""
-        for name in ("paymentDate", "effectiveDate"):
+        for name in MOMENTS:
             if "T" in (self.details.optional_text(name) or ""):
                 return self.details.optional_moment_of_text(name)
         return None
+
+
+def _tells_a_moment(details: Node) -> bool:
+    """Any text will do, a day alone too: it tells two events apart as long as it differs."""
+    return any(details.optional_text(name) for name in MOMENTS)
 
 
 def _details(about: Node) -> Node:
@@ -127,7 +134,7 @@ def _invoice_payment_succeeded(said: _Notification) -> Addressed | Ignored:
     if said.details.optional_text("invoicePaymentType") == "CHARGED_BACK":
         dispute_id = said.details.id_or_none("paymentId") or invoice_id
         return _told(said, DisputeOpened, invoice_id=invoice_id, dispute_id=dispute_id)
-    return _no_attempt(said) or _told(said, PaymentSucceeded, invoice_id=invoice_id, paid=_amount(said))
+    return _no_attempt(said) or _paid(said, invoice_id=invoice_id)
 
 
 def _no_attempt(said: _Notification) -> Ignored | None:
@@ -160,7 +167,9 @@ def _payment_succeeded(said: _Notification) -> Addressed | Ignored:
     lookup = Lookup(payment_id=payment_id)
     if kind == "CHARGEBACK":
         return _told(said, DisputeOpened, lookup, dispute_id=payment_id)
-    return _not_collected(said, kind) or _told(said, PaymentSucceeded, lookup, paid=_amount(said))
+    if kind is None:
+        return not_dunning("it says of no transaction whether it paid, refunded or took back")
+    return _not_collected(said, kind) or _paid(said, lookup)
 
 
 def _not_collected(said: _Notification, kind: str | None) -> Ignored | None:
@@ -170,6 +179,15 @@ def _not_collected(said: _Notification, kind: str | None) -> Ignored | None:
     if status in ("PENDING", "UNKNOWN"):
         return not_dunning(f"how the payment ends is not known yet ({shown(status)})")
     return None
+
+
+def _paid(said: _Notification, lookup: Lookup | None = None, invoice_id: str = UNRESOLVED) -> Addressed | Ignored:
+    """The sum is that of one payment."""
+    paid = _amount(said)
+    if paid and paid.amount_minor <= 0:
+        return not_dunning("nothing was paid (amount is not above 0)")
+    told = _told(said, PaymentSucceeded, lookup, invoice_id=invoice_id, paid=paid)
+    return told.model_copy(update={"one_payment": True})
 
 
 def _amount(said: _Notification) -> Money | None:

@@ -127,6 +127,24 @@ def test_the_same_bytes_are_the_same_event_since_none_has_an_id() -> None:
     assert SPEAKER.split(other) != (item,)
 
 
+@pytest.mark.parametrize(
+    ("event", "nameless"),
+    [
+        (shape("invoice_payment_failed"), False),
+        (shape("invoice_payment_failed", paymentDate="2026-03-02"), False),
+        (shape("invoice_payment_failed", paymentDate=...), True),
+        (shape("payment_failed"), False),
+        (shape("payment_failed", effectiveDate=None), True),
+        ({**SHAPES["invoice_payment_failed"], "metaData": None}, True),
+        (SHAPES["account_change"], True),
+    ],
+)
+def test_an_event_without_a_date_in_its_details_has_neither_id_nor_time(event: Any, nameless: bool) -> None:
+    (item,) = SPEAKER.split(json.dumps(event).encode())
+    assert isinstance(item, Item)
+    assert item.nameless is nameless
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"eventType":null}', b'{"eventType":7}', b"\xff"])
 def test_what_is_no_notification_is_malformed(body: bytes) -> None:
     assert isinstance(SPEAKER.split(body), Malformed)
@@ -143,7 +161,7 @@ def test_a_failed_payment_of_an_invoice_opens_a_case() -> None:
 
 def test_a_payment_of_an_invoice_says_how_much() -> None:
     assert normalise(shape("invoice_payment_success")) == Addressed(
-        event=PaymentSucceeded(**stamp(PAID_AT, INVOICE), paid=EUR_19)
+        event=PaymentSucceeded(**stamp(PAID_AT, INVOICE), paid=EUR_19), one_payment=True
     )
 
 
@@ -195,6 +213,13 @@ def test_a_payment_of_nothing_is_no_dunning() -> None:
     assert "nothing is owed" in ignored(shape("invoice_payment_failed", amount=0))
 
 
+@pytest.mark.parametrize("name", ["invoice_payment_success", "payment_failed"])
+@pytest.mark.parametrize("amount", [0, -19, "-0.01"])
+def test_a_success_of_nothing_or_less_pays_nothing(name: str, amount: object) -> None:
+    kind = "PAYMENT_SUCCESS" if name == "payment_failed" else None
+    assert "nothing was paid" in ignored(shape(name, kind, amount=amount))
+
+
 def test_a_chargeback_is_a_dispute_though_it_is_told_as_a_success() -> None:
     event = shape("invoice_payment_success", invoicePaymentType="CHARGED_BACK", amount=-19)
     assert normalise(event).event == DisputeOpened(**stamp(PAID_AT, INVOICE), dispute_id=PAYMENT)
@@ -220,7 +245,7 @@ def test_a_payment_is_looked_up() -> None:
         event=PaymentFailed(**stamp(FAILED_AT), amount=EUR_19, retries_itself=True), lookup=lookup
     )
     assert normalise(shape("payment_failed", "PAYMENT_SUCCESS", status="SUCCESS")) == Addressed(
-        event=PaymentSucceeded(**stamp(FAILED_AT), paid=EUR_19), lookup=lookup
+        event=PaymentSucceeded(**stamp(FAILED_AT), paid=EUR_19), lookup=lookup, one_payment=True
     )
 
 
@@ -240,6 +265,12 @@ def test_what_collects_nothing_or_is_not_decided_is_no_news(kind: str) -> None:
         assert "collects nothing" in ignored(shape("payment_failed", kind, transactionType=transaction))
     for status in ("PENDING", "UNKNOWN"):
         assert "not known yet" in ignored(shape("payment_failed", kind, status=status))
+
+
+@pytest.mark.parametrize("meta_data", [None, "", "{}", '{"transactionType": null, "amount": 19, "currency": "EUR"}'])
+def test_a_success_that_does_not_say_of_what_may_be_a_refund_and_pays_nothing(meta_data: object) -> None:
+    event = {**shape("payment_failed", "PAYMENT_SUCCESS"), "metaData": meta_data}
+    assert "refunded" in ignored(event)
 
 
 def test_a_failure_that_names_no_payment_is_left_to_its_invoice() -> None:
