@@ -154,12 +154,9 @@ def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
     if timing.FIRST in used:
         past += [a.at - here.started for a in here.facts.attempts if a.rung and timing.is_chosen(a.rung)]
     begins = max(past, default=None)
+    left = everything if begins is None else [rung for rung in everything if rung[1] > begins]
     technical = treatment is not None and treatment.technical
-    return [
-        (name, here.started + after)
-        for name, after in everything
-        if (begins is None or after > begins) and (technical or name.startswith("ladder-"))
-    ]
+    return [(name, here.started + after) for name, after in left if technical or name.startswith("ladder-")]
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ To add a step: class in `steps.py`, a line here.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 
 from policies import declines, network_rules
@@ -71,17 +72,22 @@ def _basis(here: Situation, charge: NextCharge | None = None, rejected: list[str
     inputs = {
         "category": str(here.category) if here.decline else "not known yet",
         "attempts": str(here.attempts_made),
-        "rungs_used": ",".join(sorted(here.rungs_used)) or "none",
+        "rungs_used": _listed(here.rungs_used),
         "access": str(here.access),
         "risk": str(facts.risk.level),
         "due": str(facts.due),
         "ledger_30d": str(len(counted)),
         "zone": around.customer.zone,
     }
-    editions = [here.policy.edition, declines.EDITION, network_rules.EDITION]
-    editions += [each for each in (facts.risk.edition, charge.edition if charge else None) if each]
+    further = [each for each in (facts.risk.edition, charge.edition if charge else None) if each]
     return Basis(
         inputs=inputs,
-        editions=tuple(editions),
+        editions=(here.policy.edition, declines.EDITION, network_rules.EDITION, *further),
         rejected=(*(rejected or ()), *(charge.rejected if charge else ())),
     )
+
+
+@lru_cache(maxsize=1024)
+def _listed(rungs: frozenset[str]) -> str:
+    """The same few sets in every case of a policy."""
+    return ",".join(sorted(rungs)) or "none"

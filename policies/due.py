@@ -29,11 +29,11 @@ def in_turn(due: datetime, opens: datetime, now: datetime) -> datetime:
     return opens if opens > now else due
 
 
+@lru_cache(maxsize=1024)
 def after_the_failure(span: timedelta) -> str:
     return f"{in_days(span)} after the failure" if span else "as soon as the payment has failed"
 
 
-@lru_cache(maxsize=1024)
 def in_days(span: timedelta) -> str:
     hours = int(span.total_seconds()) // 3600
     if hours % 24 == 0:

@@ -29,7 +29,7 @@ class AccessLevel(StrEnum):
     CLOSED = "closed"
 
 
-LOST_ACCESS = frozenset({AccessLevel.LIMITED, AccessLevel.SUSPENDED})
+LOST_ACCESS = (AccessLevel.LIMITED, AccessLevel.SUSPENDED)
 """Levels at which the customer misses something; a payment gives it back."""
 
 
@@ -250,12 +250,12 @@ class CaseFacts(Record):
 
     @property
     def settling_payment(self) -> Payment | None:
-        return next((payment for payment in self.payments if payment.settles), None)
+        return next((payment for payment in self.payments if payment.settles), None) if self.payments else None
 
     @property
     def paid_percent(self) -> int:
         """How much of the claim has been paid in parts, rounded down."""
-        parts = sum([p.paid.amount_minor for p in self.payments if not p.settles])
+        parts = sum([p.paid.amount_minor for p in self.payments if not p.settles]) if self.payments else 0
         return 100 * parts // (parts + self.due.amount_minor) if parts else 0
 
     @property
@@ -317,15 +317,15 @@ class CaseFacts(Record):
 
     @property
     def open_dispute(self) -> Dispute | None:
-        return next((d for d in self.disputes if d.closed_at is None), None)
+        return next((d for d in self.disputes if d.closed_at is None), None) if self.disputes else None
 
     @property
     def lost_dispute(self) -> Dispute | None:
-        return next((d for d in self.disputes if d.won is False), None)
+        return next((d for d in self.disputes if d.won is False), None) if self.disputes else None
 
     @property
     def open_stop(self) -> Stop | None:
-        return next((s for s in self.stops if s.ended_at is None), None)
+        return next((s for s in self.stops if s.ended_at is None), None) if self.stops else None
 
     @property
     def open_trouble(self) -> Stop | None:
