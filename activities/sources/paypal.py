@@ -28,6 +28,9 @@ from policies.events import Ignored
 IPN = "ipn:"
 """A secret that starts so names whom IPN messages must be about: our merchant id or our e-mail address at PayPal."""
 
+NAMES_NO_RECEIVER = frozenset({"new_case", "adjustment", "mp_cancel"})
+"""IPN messages that may leave out whose account they are about; they say nothing of money that was paid."""
+
 _WEBHOOK_ID = re.compile(r"[A-Za-z0-9-]{10,60}")
 
 
@@ -102,15 +105,20 @@ def receivers_of(secrets: Sequence[str]) -> set[str]:
 
 def _ipn_verdict(body: bytes, receivers: set[str]) -> Rejected | Unproven:
     """PayPal confirms every message it sent, also one about a stranger's account with our address in it; so whom the
-    money went to must be us. Few messages name nobody: those say nothing of money that was paid."""
+    money went to must be us. `receiver_id` is set by PayPal, the addresses may be the sender's words."""
     message = message_of(body)
     if _is_json(body) or not is_ipn(message):
         return Rejected(reason="it has neither the headers of a signed webhook nor the fields of an IPN message")
     if not receivers:
         return Rejected(reason="IPN messages are not accepted here: no secret ipn: names their receiver")
-    named = {message.optional_text(name) for name in ("receiver_id", "receiver_email", "business")} - {None}
-    if named and receivers.isdisjoint(name.lower() for name in named if name):
+    named = {name: message.optional_text(name) for name in ("receiver_id", "receiver_email", "business")}
+    if named["receiver_id"] and any("@" not in receiver for receiver in receivers):
+        named = {"receiver_id": named["receiver_id"]}
+    given = {value.lower() for value in named.values() if value}
+    if given and receivers.isdisjoint(given):
         return Rejected(reason="the IPN message is about an account that is not ours")
+    if not given and message.optional_text("txn_type") not in NAMES_NO_RECEIVER:
+        return Rejected(reason="the IPN message does not say about whose account it is")
     return Unproven(reason="IPN messages carry no signature: PayPal is asked whether it sent this one")
 
 

@@ -65,6 +65,10 @@ class _Claim:
     credential_id: str | None = None
     lookup: Lookup | None = None
 
+    @property
+    def is_subscription(self) -> bool:
+        return self.subscription_id is not None
+
     @classmethod
     def of_payment(cls, payment: Node) -> "_Claim":
         agreement = payment.optional_id("billing_agreement_id")
@@ -96,6 +100,7 @@ def _subscription_failed(event: _Event) -> Addressed | Ignored:
             decline=classify("paypal", reason) if reason else None,
         ),
         customer=_subscriber(event.about),
+        running_account=True,
     )
 
 
@@ -136,6 +141,8 @@ def _subscription_ended(event: _Event) -> Addressed:
 
 
 def _paid(event: _Event) -> Addressed:
+    """A payment for a subscription does not say what the subscription is behind with, and a capture may be one of
+    several: then the invoice is asked what is still owed."""
     claim = _Claim.of_payment(event.about)
     paid = _money(event.about, "amount")
     if paid is None:
@@ -145,6 +152,8 @@ def _paid(event: _Event) -> Addressed:
             event_id=event.event_id, happened_at=event.happened_at, invoice_id=claim.invoice_id, paid=paid
         ),
         lookup=claim.lookup,
+        one_payment=claim.is_subscription or event.about.fields.get("final_capture") is False,
+        running_account=claim.is_subscription,
     )
 
 
@@ -164,6 +173,7 @@ def _refused(event: _Event) -> Addressed | Ignored:
             decline=_decline(event.about),
         ),
         lookup=claim.lookup,
+        running_account=claim.is_subscription,
     )
 
 
@@ -194,36 +204,38 @@ def _dispute_open(event: _Event) -> Addressed | Ignored:
         return not_dunning("the dispute is over; its outcome has its own event")
     if event.about.optional_text("dispute_life_cycle_stage") == "INQUIRY":
         return not_dunning("the dispute is only an inquiry: no money was taken back")
+    payment = _disputed_payment(event.about)
     return Addressed(
         event=DisputeOpened(
-            event_id=event.event_id,
-            happened_at=event.happened_at,
-            invoice_id=UNRESOLVED,
-            dispute_id=event.about.id("dispute_id"),
+            event_id=event.event_id, happened_at=event.happened_at, invoice_id=UNRESOLVED, dispute_id=payment
         ),
-        lookup=_of_disputed(event.about),
+        lookup=Lookup(payment_id=payment),
     )
 
 
-def _dispute_closed(event: _Event) -> Addressed:
-    outcome = event.about.part("dispute_outcome")
+def _dispute_closed(event: _Event) -> Addressed | Ignored:
+    outcome = event.about.part("dispute_outcome").text("outcome_code")
+    if outcome == "NONE":
+        return not_dunning("the dispute was closed without a decision: another one about the same payment goes on")
+    payment = _disputed_payment(event.about)
     return Addressed(
         event=DisputeClosed(
             event_id=event.event_id,
             happened_at=event.happened_at,
             invoice_id=UNRESOLVED,
-            dispute_id=event.about.id("dispute_id"),
-            won=outcome.text("outcome_code") in KEPT_THE_MONEY,
+            dispute_id=payment,
+            won=outcome in KEPT_THE_MONEY,
         ),
-        lookup=_of_disputed(event.about),
+        lookup=Lookup(payment_id=payment),
     )
 
 
-def _of_disputed(dispute: Node) -> Lookup:
+def _disputed_payment(dispute: Node) -> str:
+    """It stands for the dispute, as in IPN messages: those about one case share no other id."""
     payments = dispute.nodes("disputed_transactions")
     if not payments:
         raise dispute.wrong("disputed_transactions", "a list of payments")
-    return Lookup(payment_id=payments[0].id("seller_transaction_id"))
+    return payments[0].id("seller_transaction_id")
 
 
 def _method(change: MethodChange) -> Callable[[_Event], Addressed]:

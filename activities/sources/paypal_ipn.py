@@ -100,6 +100,10 @@ class _Message:
         return self.subscription_id or self.form.optional_id("invoice")
 
     @property
+    def is_of_a_subscription(self) -> bool:
+        return self.subscription_id is not None
+
+    @property
     def lookup(self) -> Lookup | None:
         """The payment, where the message names no invoice."""
         return None if self.invoice_id else Lookup(payment_id=self.form.id("txn_id"))
@@ -153,6 +157,8 @@ def _payment(message: _Message) -> Addressed | Ignored:
         lookup=message.lookup,
         customer=message.payer,
         undated=at is None,
+        one_payment=message.is_of_a_subscription and not message.form.optional_text("outstanding_balance"),
+        running_account=message.is_of_a_subscription,
     )
 
 
@@ -177,6 +183,7 @@ def _failed(message: _Message) -> Addressed | Ignored:
         lookup=message.lookup,
         customer=message.payer,
         undated=at is None,
+        running_account=message.is_of_a_subscription,
     )
 
 
@@ -218,22 +225,23 @@ def _agreement_ended(message: _Message) -> Addressed:
 def _case_opened(message: _Message) -> Addressed | Ignored:
     if message.form.optional_text("case_type") == "dispute":
         return not_dunning("the dispute is only an inquiry: no money was taken back")
+    payment = message.form.id("txn_id")
     at = message.dated("case_creation_date")
     return Addressed(
         event=DisputeOpened(
             event_id=message.event_id,
             happened_at=at or NO_TIME,
             invoice_id=UNRESOLVED,
-            dispute_id=message.form.id("case_id"),
+            dispute_id=payment,
         ),
-        lookup=Lookup(payment_id=message.form.id("txn_id")),
+        lookup=Lookup(payment_id=payment),
         undated=at is None,
     )
 
 
 def _case_closed(message: _Message) -> Addressed:
-    """The payer is us here. Money that went out closes the case against us; one without a case id is named by its
-    payment."""
+    """The payer is us here. Money that went out closes the case against us. Its case id is left out at times, so
+    the payment stands for the dispute."""
     payment = message.form.id("parent_txn_id")
     moved = message.money("mc_gross")
     at = message.dated("payment_date")
@@ -242,7 +250,7 @@ def _case_closed(message: _Message) -> Addressed:
             event_id=message.event_id,
             happened_at=at or NO_TIME,
             invoice_id=UNRESOLVED,
-            dispute_id=message.form.optional_id("case_id") or payment,
+            dispute_id=payment,
             won=moved is not None and moved.amount_minor > 0,
         ),
         lookup=Lookup(payment_id=payment),

@@ -75,6 +75,7 @@ FAILURE = PaymentFailed(
 def test_a_refused_renewal_carries_the_claim_the_reason_and_the_next_retry() -> None:
     answer = normalise(shape("subscription_payment_failed"))
     assert (answer.event, answer.lookup) == (FAILURE, None)
+    assert answer.running_account, "the subscription goes on and may fail again after its claim was written off"
 
 
 def test_failure_and_later_success_of_a_subscription_share_their_claim() -> None:
@@ -85,7 +86,9 @@ def test_failure_and_later_success_of_a_subscription_share_their_claim() -> None
             happened_at=datetime(2026, 3, 7, 10, 0, 40, tzinfo=UTC),
             invoice_id=FAILURE.invoice_id,
             paid=EUROS,
-        )
+        ),
+        one_payment=True,
+        running_account=True,
     )
 
 
@@ -145,6 +148,7 @@ def test_the_claim_of_a_payment_is_its_subscription_else_its_invoice_else_it_is_
     refused = normalise(shape("sale_completed", "PAYMENT.SALE.DENIED", **fields))
     for answer in (paid, refused):
         assert (answer.event.invoice_id, answer.lookup) == (invoice_id, lookup)
+        assert answer.running_account is (invoice_id == "I-RCPSUB1")
     agreement = fields.get("billing_agreement_id", "I-RCPSUB1")
     assert refused.event.credential_id == (agreement if agreement == "B-RCP" else None)
     assert refused.event.subscription_id == (None if "billing_agreement_id" in fields else "I-RCPSUB1")
@@ -184,6 +188,17 @@ def test_the_completed_capture_of_an_invoice_pays_it() -> None:
     assert (event.invoice_id, event.paid) == ("INV-2026-7", Money(amount_minor=2900, currency="JPY"))
 
 
+@pytest.mark.parametrize(("final", "one"), [(False, True), (True, False), (..., False)])
+def test_a_capture_that_is_not_the_last_one_pays_a_part(final: object, one: bool) -> None:
+    answer = normalise(shape("capture_declined", "PAYMENT.CAPTURE.COMPLETED", final_capture=final))
+    assert (answer.one_payment, answer.running_account) == (one, False)
+
+
+@pytest.mark.parametrize(("agreement", "one"), [("I-RCPSUB1", True), ("B-RCP", False), (..., False)])
+def test_a_payment_for_a_subscription_does_not_say_what_else_is_owed(agreement: object, one: bool) -> None:
+    assert normalise(shape("sale_completed", billing_agreement_id=agreement)).one_payment is one
+
+
 def test_a_refused_payment_of_nothing_is_not_dunning() -> None:
     nothing = {"currency_code": "EUR", "value": "0"}
     assert isinstance(normalise(shape("capture_declined", amount=nothing)), Ignored)
@@ -195,9 +210,7 @@ DISPUTE_AT = datetime(2026, 3, 9, 12, tzinfo=UTC)
 @pytest.mark.parametrize("kind", ["CUSTOMER.DISPUTE.CREATED", "CUSTOMER.DISPUTE.UPDATED", "RISK.DISPUTE.CREATED"])
 def test_a_dispute_is_looked_up_by_the_payment_it_takes_back(kind: str) -> None:
     assert normalise(shape("dispute_created", kind)) == Addressed(
-        event=DisputeOpened(
-            event_id="row-1", happened_at=DISPUTE_AT, invoice_id=UNRESOLVED, dispute_id="PP-R-RCP-1000"
-        ),
+        event=DisputeOpened(event_id="row-1", happened_at=DISPUTE_AT, invoice_id=UNRESOLVED, dispute_id="RCPSALE1"),
         lookup=Lookup(payment_id="RCPSALE1"),
     )
 
@@ -216,7 +229,6 @@ def test_an_inquiry_is_no_dispute_and_one_that_is_over_is_told_by_its_outcome() 
         ("DENIED", True),
         ("RESOLVED_BUYER_FAVOUR", False),
         ("ACCEPTED", False),
-        ("NONE", False),
         ("SOMETHING_NEW", False),
     ],
 )
@@ -224,9 +236,16 @@ def test_a_dispute_is_won_when_the_money_stays(outcome: str, won: bool) -> None:
     fields = {"status": "RESOLVED", "dispute_outcome": {"outcome_code": outcome}}
     answer = normalise(shape("dispute_created", "CUSTOMER.DISPUTE.RESOLVED", **fields))
     assert answer.event == DisputeClosed(
-        event_id="row-1", happened_at=DISPUTE_AT, invoice_id=UNRESOLVED, dispute_id="PP-R-RCP-1000", won=won
+        event_id="row-1", happened_at=DISPUTE_AT, invoice_id=UNRESOLVED, dispute_id="RCPSALE1", won=won
     )
     assert answer.lookup == Lookup(payment_id="RCPSALE1")
+
+
+def test_a_dispute_that_gave_way_to_another_one_is_not_over() -> None:
+    fields = {"status": "RESOLVED", "dispute_outcome": {"outcome_code": "NONE"}}
+    answer = normalise(shape("dispute_created", "CUSTOMER.DISPUTE.RESOLVED", **fields))
+    assert isinstance(answer, Ignored)
+    assert "without a decision" in answer.detail
 
 
 def method(change: MethodChange, customer_id: str | None = "RCPPAYER1") -> PaymentMethodChanged:
@@ -312,7 +331,6 @@ def test_an_unknown_type_is_ignored_by_name() -> None:
         ("sale_completed", {"amount": {"total": "29.00", "currency": "euro"}}, "resource.amount.currency"),
         ("sale_completed", {"billing_agreement_id": ..., "id": ...}, "resource.id"),
         ("capture_declined", {"invoice_id": "No. 7 / 2026"}, "resource.invoice_id"),
-        ("dispute_created", {"dispute_id": ...}, "resource.dispute_id"),
         ("dispute_created", {"disputed_transactions": []}, "resource.disputed_transactions"),
         (
             "dispute_created",

@@ -86,6 +86,24 @@ def test_the_receiver_may_be_named_by_id_or_by_address_in_any_case() -> None:
     assert isinstance(verdict(form("subscr_cancel"), ("ipn:billing@recoup.example",)), Unproven)
 
 
+def test_the_receivers_id_alone_decides_where_ours_is_known() -> None:
+    body = form("recurring_payment", receiver_id="STRANGER")
+    assert verdict(body).reason == "the IPN message is about an account that is not ours"
+    body = form("recurring_payment", receiver_id="RCPMERCHANT", receiver_email="old@recoup.example")
+    assert isinstance(verdict(body), Unproven)
+    assert isinstance(verdict(form("recurring_payment"), ("ipn:billing@recoup.example",)), Unproven)
+
+
+@pytest.mark.parametrize("kind", ["new_case", "adjustment", "mp_cancel", "recurring_payment", "subscr_cancel", ...])
+def test_only_a_message_that_says_nothing_of_paid_money_may_leave_out_its_receiver(kind: object) -> None:
+    nobody: dict[str, object] = dict.fromkeys(("receiver_id", "receiver_email", "business"), ...)
+    answer = verdict(form("recurring_payment", txn_type=kind, **nobody))
+    if kind in ("new_case", "adjustment", "mp_cancel"):
+        assert isinstance(answer, Unproven)
+    else:
+        assert answer == Rejected(reason="the IPN message does not say about whose account it is")
+
+
 def test_a_message_that_claims_to_be_signed_is_judged_as_a_webhook() -> None:
     body = form("recurring_payment")
     assert isinstance(verdict(body, headers={"Paypal-Auth-Algo": "x"}), Rejected)
@@ -182,6 +200,27 @@ def test_what_a_subscription_is_behind_with_is_owed_and_remains_after_a_payment(
     behind = Money(amount_minor=8700, currency="EUR")
     assert normalise("recurring_payment_skipped", outstanding_balance="87.00").event.amount == behind
     assert normalise("recurring_payment", outstanding_balance="87.00").event.remaining == behind
+
+
+@pytest.mark.parametrize(
+    ("fields", "one"),
+    [
+        ({"outstanding_balance": "0.00"}, False),
+        ({"outstanding_balance": "87.00"}, False),
+        ({"outstanding_balance": ...}, True),
+        ({"outstanding_balance": ..., "recurring_payment_id": ..., "invoice": "INV-7"}, False),
+    ],
+)
+def test_a_payment_for_a_subscription_without_its_balance_does_not_say_what_else_is_owed(
+    fields: Any, one: bool
+) -> None:
+    assert normalise("recurring_payment", **fields).one_payment is one
+
+
+@pytest.mark.parametrize("name", ["recurring_payment", "recurring_payment_skipped"])
+def test_a_subscription_is_a_claim_that_goes_on_and_an_invoice_is_not(name: str) -> None:
+    assert normalise(name).running_account
+    assert not normalise(name, recurring_payment_id=..., invoice="INV-7").running_account
 
 
 @pytest.mark.parametrize("date", ["N/A", "", "soon", "03:00:00 Mar 07, 2026", ...])
@@ -321,7 +360,7 @@ def test_a_new_case_is_a_dispute(case: str) -> None:
             event_id="row-1",
             happened_at=datetime(2026, 3, 9, 11, tzinfo=UTC),
             invoice_id=UNRESOLVED,
-            dispute_id="PP-001-234-567-890",
+            dispute_id="RCPTXN1",
         ),
         lookup=Lookup(payment_id="RCPTXN1"),
     )
@@ -341,11 +380,16 @@ def test_an_adjustment_closes_the_case_against_us_unless_money_came(gross: objec
             event_id="row-1",
             happened_at=datetime(2026, 4, 9, 11, tzinfo=UTC),
             invoice_id=UNRESOLVED,
-            dispute_id="PP-001-234-567-890",
+            dispute_id="RCPTXN1",
             won=won,
         ),
         lookup=Lookup(payment_id="RCPTXN1"),
     )
+
+
+def test_a_case_has_one_id_whichever_message_leaves_it_out() -> None:
+    opened, closed = normalise("new_case").event, normalise("adjustment", case_id=..., mc_gross="29.00").event
+    assert (opened.dispute_id, closed.dispute_id) == ("RCPTXN1", "RCPTXN1")
 
 
 def test_who_pays_goes_to_the_directory_and_not_into_the_event() -> None:
@@ -381,7 +425,6 @@ def test_an_unknown_type_is_ignored_by_name() -> None:
         ("recurring_payment", {"recurring_payment_id": ..., "txn_id": ...}, "txn_id"),
         ("subscr_cancel", {"subscr_id": ...}, "recurring_payment_id"),
         ("mp_cancel", {"mp_id": ...}, "mp_id"),
-        ("new_case", {"case_id": ...}, "case_id"),
         ("new_case", {"txn_id": ...}, "txn_id"),
         ("adjustment", {"parent_txn_id": ...}, "parent_txn_id"),
     ],
