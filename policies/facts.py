@@ -275,7 +275,7 @@ class CaseFacts(Record):
         """In one pass: each decision asks for all of it."""
         declined, lost = Outcome.DECLINED, Outcome.NOT_ACCEPTED
         made, rungs, failed = len(self.attempts), set(), [self.failed_at]
-        refusals: list[tuple[datetime, Decline]] = []
+        latest: tuple[datetime, Decline] | None = None
         unclear: Attempt | None = None
         for attempt in self.attempts:
             outcome, rung, decline = attempt.outcome, attempt.rung, attempt.decline
@@ -287,8 +287,9 @@ class CaseFacts(Record):
                 unclear = attempt
             if rung:
                 rungs.add(rung)
-            if decline:
-                refusals.append((attempt.at, decline))
+            if decline and (latest is None or attempt.at > latest[0]):
+                latest = attempt.at, decline
+        refusals = [latest] if latest else []
         refusals += [(f.happened_at, f.decline) for f in self.failures if f.decline]
         first = self.invoice.last_decline
         if first:

@@ -7,7 +7,7 @@ out at any hour, a text does not. What a message may say stands in `words.py`, h
 
 from collections.abc import Iterator
 from datetime import datetime, time
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from policies.calendars.contact import ALL_DAY, next_contact_time
@@ -158,8 +158,9 @@ def _when_due(here: Situation, message: ScheduledMessage) -> datetime | None:
 def _gap_ends(here: Situation) -> datetime:
     """What reached nobody keeps nobody waiting."""
     undelivered = MessageStatus.UNDELIVERED
-    sent = [message.at for message in here.facts.messages if message.status is not undelivered]
-    return max(sent) + here.policy.contact.gap if sent else here.facts.failed_at
+    newest_first = sorted(here.facts.messages, key=attrgetter("at"), reverse=True)
+    sent = next((message.at for message in newest_first if message.status is not undelivered), None)
+    return sent + here.policy.contact.gap if sent else here.facts.failed_at
 
 
 def _as_step(
