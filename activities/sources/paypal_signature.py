@@ -2,6 +2,8 @@
 
 Signed is `<transmission id>|<time>|<webhook id>|<CRC-32 of the body, decimal>`, with RSA and SHA-256, by a certificate
 whose address stands in a header: anybody can write one, so only PayPal's own addresses count, letter by letter.
+A CRC-32 is no cryptographic hash: whoever has the headers of one delivery can write another body that fits them, for as
+long as its time stamp counts.
 Source: developer.paypal.com/api/rest/webhooks/rest, "message verification", read 2026-11-25.
 """
 
