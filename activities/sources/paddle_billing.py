@@ -31,6 +31,9 @@ from policies.money import Money
 OF_A_SUBSCRIPTION = frozenset({"subscription_recurring", "subscription_charge", "subscription_update"})
 """Origins of what is collected without the customer; others (web, api) are a checkout until they are billed."""
 
+OVER = frozenset({"paid", "completed", "canceled"})
+"""States of a transaction that owes nothing."""
+
 
 @dataclass(frozen=True)
 class _Event:
@@ -54,7 +57,8 @@ def said(envelope: Node, event_id: str) -> Addressed | Ignored:
 
 
 def _transaction_failed(event: _Event) -> Addressed | Ignored:
-    """Failed and past due are two words for one claim; the latest of its attempts says why."""
+    """Failed and past due are two words for one claim; the latest of its attempts says why. The transaction is told as
+    it is now, so an attempt that failed may come with a transaction that another one has paid."""
     if why := _not_dunning(event.about):
         return why
     owed = _money(event.about, "balance", "grand_total")
@@ -82,6 +86,8 @@ def _not_dunning(transaction: Node) -> Ignored | None:
     if transaction.optional_text("collection_mode") == "manual":
         return not_dunning("the transaction is sent for manual payment (collection_mode manual)")
     origin, status = transaction.optional_text("origin"), transaction.text("status")
+    if status in OVER:
+        return not_dunning(f"the transaction is over ({status}): nothing is owed on it")
     if origin == "subscription_payment_method_change":
         return not_dunning("the customer is changing the way to pay")
     if status in ("draft", "ready") and origin not in OF_A_SUBSCRIPTION:

@@ -141,6 +141,13 @@ def test_what_is_billed_or_collected_without_the_customer_is_dunning(origin: str
     assert event.retries_itself is retries
 
 
+@pytest.mark.parametrize("status", ["paid", "completed", "canceled"])
+@pytest.mark.parametrize("kind", ["transaction.payment_failed", "transaction.past_due"])
+def test_a_failed_attempt_of_a_transaction_that_is_over_is_no_dunning(kind: str, status: str) -> None:
+    name = next(name for name in SHAPES if SHAPES[name]["event_type"].startswith("transaction."))
+    assert f"over ({status})" in ignored(shape(name, kind, status=status))
+
+
 def test_what_is_collected_by_hand_or_owes_nothing_is_no_dunning() -> None:
     assert "manual payment" in ignored(shape("transaction_past_due", collection_mode="manual"))
     totals = {"totals": {"balance": "0", "grand_total": "2400", "currency_code": "EUR"}}
