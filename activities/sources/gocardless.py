@@ -197,11 +197,14 @@ def _payment_collected(event: _Event) -> Addressed:
 
 
 def _payment_cancelled(event: _Event) -> Addressed | Ignored:
-    """When the mandate ends, its payments are cancelled: they failed, and are owed as before."""
+    """When the mandate ends, its payments are cancelled: they failed, and are owed as before. Events of the older shape
+    have no details; that another event brought this one about says the same."""
     if event.cause == FIRST_PAYMENT:
         return not_dunning("first payment of a new subscription")
     if event.cause and event.cause not in BY_THE_MERCHANT:
         return _not_paid(event, event.decline_of_ended_mandate)
+    if not event.details.fields and event.links.optional_text("parent_event"):
+        return _not_paid(event, MANDATE_ENDED)
     return _told_of_payment(event, InvoiceVoided)
 
 

@@ -19,7 +19,7 @@ from gocardless_pro.errors import InvalidSignatureError
 from multidict import CIMultiDict
 
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup, Malformed, Rejected, Verified
-from activities.sources.gocardless import HANDLERS, NO_TIME, SAYS_NOTHING, GoCardlessSpeaker
+from activities.sources.gocardless import HANDLERS, MANDATE_ENDED, NO_TIME, SAYS_NOTHING, GoCardlessSpeaker
 from policies.declines import Category, CustomerAction, Decline, Retryable
 from policies.events import (
     AnyEvent,
@@ -267,6 +267,17 @@ def test_a_payment_that_was_cancelled_with_its_mandate_failed_and_cannot_be_retr
     assert failed.decline
     assert failed.decline.category is category
     assert failed.decline.retryable is not Retryable.YES
+
+
+def test_a_payment_that_another_event_cancelled_went_with_its_mandate_though_no_details_say_so() -> None:
+    links = {"payment": "PM1", "parent_event": "EV0"}
+    failed = fact({**shape("payment_failed", "payments.cancelled", links=links), "details": None})
+    assert isinstance(failed, PaymentFailed)
+    assert failed.decline == MANDATE_ENDED
+    alone = fact({**shape("payment_failed", "payments.cancelled", links={"payment": "PM1"}), "details": None})
+    assert isinstance(alone, InvoiceVoided)
+    by_us = shape("payment_failed", "payments.cancelled", links=links, cause="payment_cancelled", reason_code=...)
+    assert isinstance(fact(by_us), InvoiceVoided)
 
 
 def test_a_first_payment_that_failed_is_no_dunning() -> None:
