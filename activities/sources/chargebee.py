@@ -137,11 +137,13 @@ def _payment_failed(event: _Event) -> Addressed | Ignored:
 
 def _payment_succeeded(event: _Event) -> Addressed | Ignored:
     invoice, transaction = event.content.part("invoice"), event.content.part("transaction")
+    if transaction.fields.get("status") not in (None, "success"):
+        return _transaction_told(event)
     if why := _no_payment(transaction):
         return why
     by_hand = transaction.fields.get("gateway") == NO_GATEWAY
     if invoice.fields:
-        return _invoice_paid(event, by_hand)
+        return _invoice_ended(event) if invoice.fields.get("status") == "voided" else _invoice_paid(event, by_hand)
     linked = transaction.nodes("linked_invoices")
     if len(linked) != 1:
         return not_dunning(f"the payment is linked to {len(linked)} invoices; invoice_updated tells of each")
@@ -153,14 +155,17 @@ def _payment_succeeded(event: _Event) -> Addressed | Ignored:
 
 
 def _invoice_paid(event: _Event, by_hand: bool) -> Addressed:
-    """`paid` is all the money that was paid on the invoice so far; credits settle it and are not paid."""
+    """`paid` is all the money that was paid on the invoice so far; credits settle it and are not paid. An invoice that
+    says neither `paid` nor what is due is asked at Chargebee."""
     invoice = event.content.part("invoice")
     paid, due = _needed_money(event, invoice, "amount_paid"), _money(event, invoice, "amount_due")
-    is_open = invoice.fields.get("status") != "paid" and due is not None and due.amount_minor > 0
+    may_be_open = invoice.fields.get("status") != "paid"
+    remaining = due if may_be_open and due and due.amount_minor > 0 else None
     about = event.about(invoice.id("id"))
     return Addressed(
-        event=PaymentSucceeded(**about, paid=paid, remaining=due if is_open else None, out_of_band=by_hand),
+        event=PaymentSucceeded(**about, paid=paid, remaining=remaining, out_of_band=by_hand),
         customer=_news(event),
+        one_payment=may_be_open and due is None,
     )
 
 
@@ -295,7 +300,12 @@ def _not_dunning(event: _Event) -> Ignored | None:
         return not_dunning("first payment of a new subscription (first_invoice)")
     if _is_manual(event):
         return not_dunning("the invoice is paid by hand (auto_collection off, or net terms)")
-    return not_dunning("nothing is owed (amount_due is 0)") if invoice.optional_minor("amount_due") == 0 else None
+    if invoice.optional_minor("amount_due") == 0:
+        return not_dunning("nothing is owed (amount_due is 0)")
+    linked = [one.fields.get("invoice_status") for one in transaction.nodes("linked_invoices")]
+    told = [invoice.fields.get("status")] if invoice.fields else linked
+    is_closed = bool(told) and all(status in ("paid", "voided") for status in told)
+    return not_dunning(f"nothing is owed (the invoice is {shown(told[0])})") if is_closed else None
 
 
 def _no_payment(transaction: Node) -> Ignored | None:

@@ -293,12 +293,28 @@ def test_a_payment_that_the_bank_takes_back_is_looked_up_by_the_payment_it_rever
         ({"subscription": None, "customer": {"auto_collection": "off"}}, "paid by hand"),
         ({"subscription": None, "customer": None, "invoice": {"net_term_days": 30}}, "paid by hand"),
         ({"invoice": {"amount_due": 0}}, "nothing is owed"),
+        ({"invoice": {"status": "voided"}}, "nothing is owed (the invoice is 'voided')"),
+        ({"invoice": {"status": "paid", "amount_due": ...}}, "nothing is owed (the invoice is 'paid')"),
         ({"transaction": {"type": "authorization"}}, "no payment"),
         ({"transaction": {"type": "refund"}}, "no payment"),
     ],
 )
 def test_failures_that_are_no_dunning(resources: Any, says: str) -> None:
     assert says in ignored(shape("payment_failed", **resources))
+
+
+@pytest.mark.parametrize("status", ["paid", "voided"])
+@pytest.mark.parametrize("of_payment", [{"status": "late_failure"}, {"type": "payment_reversal", "status": "success"}])
+def test_a_failed_payment_of_a_linked_invoice_that_is_closed_is_no_dunning(status: str, of_payment: Any) -> None:
+    def event(*statuses: str) -> Any:
+        linked = [{"invoice_id": f"INV-{number}", "invoice_status": one} for number, one in enumerate(statuses)]
+        transaction = {**of_payment, "linked_invoices": linked}
+        return shape("payment_failed", "transaction_updated", invoice=None, transaction=transaction)
+
+    assert f"nothing is owed (the invoice is '{status}')" in ignored(event(status))
+    assert "nothing is owed" in ignored(event(status, "paid"))
+    assert isinstance(fact(event(status, "payment_due")), PaymentFailed)
+    assert isinstance(fact(event("payment_due")), PaymentFailed)
 
 
 def test_net_terms_do_not_matter_where_chargebee_collects_by_itself() -> None:
@@ -342,6 +358,42 @@ def test_a_part_payment_says_what_is_still_owed() -> None:
     part = {"status": "payment_due", "amount_paid": 1000, "amount_due": 1500}
     event = fact(shape("payment_succeeded", invoice=part))
     assert event.remaining == Money(amount_minor=1500, currency=EUR)
+
+
+@pytest.mark.parametrize(
+    ("invoice", "remaining", "is_asked"),
+    [
+        ({"status": "paid", "amount_due": ...}, None, False),
+        ({"status": "paid", "amount_due": 0}, None, False),
+        ({"status": "payment_due", "amount_due": 0}, None, False),
+        ({"status": ..., "amount_due": 1500}, 1500, False),
+        ({"status": "payment_due", "amount_due": ...}, None, True),
+        ({"status": ..., "amount_due": None}, None, True),
+    ],
+)
+def test_a_payment_settles_only_what_is_paid_or_has_nothing_due(invoice: Any, remaining: Any, is_asked: bool) -> None:
+    answer: Any = told(shape("payment_succeeded", invoice=invoice))
+    owed = answer.event.remaining
+    assert (owed.amount_minor if owed else None, answer.one_payment) == (remaining, is_asked)
+
+
+def test_a_payment_of_a_voided_invoice_tells_of_its_end() -> None:
+    assert isinstance(fact(shape("payment_succeeded", invoice={"status": "voided"})), InvoiceVoided)
+
+
+@pytest.mark.parametrize("kind", ["payment_succeeded", "transaction_created"])
+def test_a_success_whose_transaction_did_not_succeed_is_what_the_transaction_says(kind: str) -> None:
+    for status in ("in_progress", "voided", "timeout", "needs_attention"):
+        event = shape("payment_succeeded", kind, transaction={"status": status})
+        assert "neither failed nor succeeded" in ignored(event)
+    owed = {"status": "payment_due", "amount_due": 2500}
+    for status in ("failure", "late_failure"):
+        failed = shape("payment_succeeded", kind, transaction={"status": status}, invoice=owed)
+        assert isinstance(fact(failed), PaymentFailed)
+
+
+def test_a_success_without_a_status_is_one() -> None:
+    assert isinstance(fact(shape("payment_succeeded", transaction={"status": ...})), PaymentSucceeded)
 
 
 def test_money_that_was_recorded_by_hand_came_in_another_way() -> None:
