@@ -42,6 +42,9 @@ from policies.money import EXPONENTS, Money
 ADYEN_EXPONENTS = {"CLP": 2, "CVE": 0, "IDR": 0, "ISK": 2}
 """Where Adyen's smallest unit is not ISO 4217's: docs.adyen.com, "Currency codes and minor units"."""
 
+ORDER = "order-pspReference"
+"""Of a payment that is one part of an order: docs.adyen.com/online-payments/partial-payments."""
+
 DISPUTE_ENDED = {"won": True, "lost": False, "accepted": False, "expired": False}
 """By `disputeStatus`: whether the merchant won. Any other (Undefended, Pending) leaves the dispute open."""
 
@@ -137,6 +140,11 @@ class _Event:
         return success == "true"
 
     @property
+    def dispute_outcome(self) -> bool | None:
+        """None while it is open, and where nothing is said."""
+        return DISPUTE_ENDED.get((self.extra.optional_text("disputeStatus") or "").lower())
+
+    @property
     def amount(self) -> Money:
         amount = self.about.part("amount")
         value, code = amount.minor("value"), amount.text("currency")
@@ -173,11 +181,17 @@ def _told(event: _Event, fact: Callable[..., AnyEvent], **fields: Any) -> Addres
 def _authorisation(event: _Event) -> Addressed | Ignored:
     if event.amount.amount_minor == 0:
         return not_dunning("a zero amount: a way to pay was checked or stored, nothing was to be paid")
-    return _told(event, PaymentSucceeded, paid=event.amount) if event.succeeded else _failed(event)
+    if not event.succeeded:
+        return _failed(event)
+    paid = _told(event, PaymentSucceeded, paid=event.amount)
+    return paid.model_copy(update={"one_payment": bool(event.extra.fields.get(ORDER))})
 
 
 def _capture(event: _Event) -> Addressed:
-    return _told(event, PaymentSucceeded, paid=event.amount) if event.succeeded else _failed(event)
+    """An authorisation can be captured in several parts."""
+    if not event.succeeded:
+        return _failed(event)
+    return _told(event, PaymentSucceeded, paid=event.amount).model_copy(update={"one_payment": True})
 
 
 def _failed(event: _Event) -> Addressed:
@@ -204,15 +218,15 @@ def _rescue_ended(event: _Event) -> Addressed | Ignored:
 
 def _charged_back(event: _Event) -> Addressed:
     """The return of a bank debit comes as a chargeback too. When its reason is that the debit could not be collected
-    (no funds, account closed), it is a failed payment; a payer who objects, and a reason that nobody knows, dispute."""
-    decline = return_of_debit(event.about, event.extra)
+    (no funds, account closed), it is a failed payment; a payer who objects, and a reason that nobody knows, dispute.
+    One that was won took nothing back in the end."""
+    decline = None if event.dispute_outcome else return_of_debit(event.about, event.extra)
     return _not_paid(event, decline) if decline else _dispute(event, won=None)
 
 
 def _dispute(event: _Event, won: bool | None) -> Addressed:
     """`won`: how a dispute ends whose event gives no status; None: it does not."""
-    status = (event.extra.optional_text("disputeStatus") or "").lower()
-    outcome = DISPUTE_ENDED.get(status, won)
+    outcome = won if event.dispute_outcome is None else event.dispute_outcome
     if outcome is None:
         return _told(event, DisputeOpened, dispute_id=event.psp_reference)
     return _told(event, DisputeClosed, dispute_id=event.psp_reference, won=outcome)

@@ -160,6 +160,14 @@ def test_a_capture_that_failed_failed_although_its_success_is_true() -> None:
     assert isinstance(fact(shape("authorisation", "CAPTURE")), PaymentSucceeded)
 
 
+def test_a_capture_and_a_part_of_an_order_are_one_payment_of_maybe_several() -> None:
+    part = {"order-pspReference": "ORD1", "merchantOrderReference": "order-1"}
+    assert normalise(shape("authorisation", "CAPTURE")).one_payment
+    assert normalise(shape("authorisation", extra=part)).one_payment
+    for whole in (shape("authorisation"), shape("authorisation_refused", extra=part)):
+        assert not normalise(whole).one_payment
+
+
 @pytest.mark.parametrize(
     ("code", "status", "won"),
     [
@@ -181,6 +189,19 @@ def test_a_dispute_ends_by_its_status_or_else_by_its_event(code: str, status: ob
     event = fact(shape("chargeback", code, extra={"disputeStatus": status}, paymentMethod="visa"))
     assert getattr(event, "won", None) is won
     assert isinstance(event, DisputeOpened if won is None else DisputeClosed)
+
+
+@pytest.mark.parametrize("code", ["CHARGEBACK", "NOTIFICATION_OF_CHARGEBACK", "DISPUTE_OPENED_WITH_CHARGEBACK"])
+def test_a_returned_debit_failed_unless_its_dispute_was_won(code: str) -> None:
+    def returned(status: object) -> Any:
+        told = {"chargebackReasonCode": "AM04", "disputeStatus": status}
+        return fact(shape("chargeback", code, extra=told, paymentMethod="sepadirectdebit"))
+
+    won = returned("Won")
+    assert isinstance(won, DisputeClosed)
+    assert won.won
+    for status in (..., "Undefended", "Pending", "Lost", "Accepted"):
+        assert isinstance(returned(status), PaymentFailed)
 
 
 def test_a_fraud_warning_carries_the_networks_word() -> None:

@@ -96,6 +96,13 @@ def test_a_key_is_64_hexadecimal_digits() -> None:
     assert "no HMAC key" in reason(verify(BATCH, "whsec_abc"))
 
 
+@pytest.mark.parametrize("no_key", ["00", KEY[:-2], KEY + "01"])
+def test_a_key_of_another_length_never_counts_even_where_the_signature_is_made_with_it(no_key: str) -> None:
+    forged = batch(signed(SHAPES["authorisation"], no_key))
+    assert "no HMAC key" in reason(verify(forged, no_key))
+    assert "does not belong" in reason(verify(forged, no_key, KEY))
+
+
 def what_is_signed(item: Any) -> Any:
     """The fields that Adyen signs, and the signature."""
     if not isinstance(item, dict):
