@@ -33,6 +33,8 @@ from policies.events import (
 )
 from policies.money import Money
 
+PAST_DUE = "Past Due"
+
 
 @dataclass(frozen=True)
 class Notification:
@@ -65,7 +67,7 @@ def _subscription_failed(said: Notification) -> Addressed | Ignored:
     if claim.is_first_payment:
         return not_dunning("first payment of a new subscription")
     latest = next(payments_of(claim, FAILED), None)
-    past_due = subscription.optional_text("status") == "Past Due"
+    past_due = subscription.optional_text("status") == PAST_DUE
     return _failed(
         said,
         claim,
@@ -78,11 +80,13 @@ def _subscription_failed(said: Notification) -> Addressed | Ignored:
 
 def _subscription_paid(said: Notification) -> Addressed | Ignored:
     """Sent as `charged_successfully` for a renewal, and as `went_active` alone when a manual retry succeeds."""
-    claim = Claim.of_subscription(said.about("subscription"))
+    subscription = said.about("subscription")
+    claim = Claim.of_subscription(subscription)
     latest = next(payments_of(claim, PAID), None)
     if latest is None:
         return not_dunning("no payment of this billing period was made")
-    return _paid(said, claim, latest)
+    past_due = subscription.optional_text("status") == PAST_DUE
+    return _paid(said, claim, latest, remaining=_behind_with(subscription, latest) if past_due else None)
 
 
 def _subscription_ended(said: Notification) -> Addressed:
@@ -127,7 +131,7 @@ def _failed(
     )
 
 
-def _paid(said: Notification, claim: Claim, payment: Node) -> Addressed:
+def _paid(said: Notification, claim: Claim, payment: Node, remaining: Money | None = None) -> Addressed:
     paid = _amount(payment, claim.about)
     if paid is None:
         raise payment.wrong("currency_iso_code" if payment.fields.get("amount") else "amount", "what was paid")
@@ -138,6 +142,7 @@ def _paid(said: Notification, claim: Claim, payment: Node) -> Addressed:
             invoice_id=claim.invoice_id or UNRESOLVED,
             customer_id=customer_of(payment),
             paid=paid,
+            remaining=remaining,
         ),
         lookup=None if claim.invoice_id else Lookup(payment_id=claim.payment_id),
         customer=news_of(payment),
@@ -154,7 +159,11 @@ def _owed(subscription: Node, latest: Node | None) -> Money | None:
     """What the refused payment was for; without one, what the subscription is behind with."""
     if latest:
         return _amount(latest, subscription)
-    currency = currency_of(None, subscription)
+    return _behind_with(subscription, None)
+
+
+def _behind_with(subscription: Node, payment: Node | None) -> Money | None:
+    currency = currency_of(payment, subscription)
     balance = subscription.major_money("balance", currency) if currency else None
     return balance if balance and balance.amount_minor > 0 else None
 

@@ -46,6 +46,27 @@ def test_failure_past_due_and_later_success_of_one_period_share_their_claim(kind
     )
 
 
+@pytest.mark.parametrize("kind", ["subscription_charged_successfully", "subscription_went_active"])
+@pytest.mark.parametrize(
+    ("status", "balance", "remaining"),
+    [
+        ("Past Due", "24.00", Money(amount_minor=2400, currency="EUR")),
+        ("Past Due", "0.00", None),
+        ("Past Due", "-5.00", None),
+        ("Past Due", "", None),
+        ("Active", "24.00", None),
+    ],
+)
+def test_a_payment_that_leaves_a_subscription_past_due_says_what_is_still_owed(
+    kind: str, status: str, balance: str, remaining: Money | None
+) -> None:
+    xml = (
+        paid(kind).replace("<status>Active<", f"<status>{status}<", 1).replace("<balance>29.00", f"<balance>{balance}")
+    )
+    event = normalise(xml).event
+    assert (event.paid, event.remaining) == (EUROS, remaining)
+
+
 def test_the_next_period_is_another_claim() -> None:
     later = XML["subscription"].replace("2026-03-02</billing", "2026-04-02</billing")
     assert normalise(later).event.invoice_id == "rcpsub1.2026-04-02"
