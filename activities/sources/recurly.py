@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from activities.sources.contract import Addressed, Item, Rejected, Verified
 from activities.sources.reading import ReadingSpeaker, key_by_hash, object_of
 from activities.sources.recurly_json import kind_of, said_in_json
-from activities.sources.recurly_xml import notification_of, said_in_xml
+from activities.sources.recurly_xml import WITHOUT_TIME, notification_of, said_in_xml
 from activities.sources.signatures import (
     any_matches,
     basic_auth_complaint,
@@ -63,11 +63,8 @@ class RecurlySpeaker(ReadingSpeaker):
     def _items(self, body: bytes) -> Iterable[Item]:
         """JSON has an `id`, but it is the object's: a subscription is created and cancelled under one. So the bytes are
         the key; a delivery that Recurly repeats has the same."""
-        if _is_json(body):
-            kind_of(object_of(body))
-        else:
-            notification_of(body)
-        return (Item(event_key=key_by_hash(body), body=body),)
+        kind = kind_of(object_of(body)) if _is_json(body) else notification_of(body)[0]
+        return (Item(event_key=key_by_hash(body), body=body, nameless=kind in WITHOUT_TIME),)
 
     def _said(self, body: bytes, event_id: str) -> Addressed | Ignored:
         return said_in_json(object_of(body), event_id) if _is_json(body) else said_in_xml(body, event_id)

@@ -156,8 +156,8 @@ def _invoice_due(notice: _Notice) -> Addressed | Ignored:
     if invoice.fields.get("origin") == "purchase":
         return not_dunning("first payment of a new subscription (origin purchase)")
     amount = _money(invoice, "balance_in_cents") or _money(invoice, "total_in_cents")
-    if amount and amount.amount_minor == 0:
-        return not_dunning("nothing is owed (the balance is 0)")
+    if amount and amount.amount_minor <= 0:
+        return not_dunning("nothing is owed (the balance is not above 0)")
     subscription_id = invoice.id_or_none("subscription_ids") or invoice.id_or_none("subscription_id")
     return Addressed(
         event=PaymentFailed(
@@ -179,7 +179,11 @@ def _invoice_paid(notice: _Notice) -> Addressed:
     paid = total.amount_minor - (balance.amount_minor if balance else 0)
     about = notice.about(notice.invoice_at, _number_of(invoice))
     return Addressed(
-        event=PaymentSucceeded(**about, paid=Money(amount_minor=paid, currency=total.currency)),
+        event=PaymentSucceeded(
+            **about,
+            paid=Money(amount_minor=paid, currency=total.currency),
+            remaining=balance if balance and balance.amount_minor > 0 else None,
+        ),
         customer=_news(notice),
     )
 
@@ -248,6 +252,11 @@ HANDLERS: dict[str, Callable[[_Notice], Addressed | Ignored]] = {
     "new_account_notification": _account_changed,
     "updated_account_notification": _account_changed,
 }
+
+WITHOUT_TIME = frozenset(
+    kind for kind, handler in HANDLERS.items() if handler in (_method_changed, _method_refused, _account_changed)
+)
+"""What is about an account alone has neither an id nor a time."""
 
 
 # Parts that several notifications share

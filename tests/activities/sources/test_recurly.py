@@ -161,6 +161,18 @@ def test_a_notification_is_one_item_and_its_bytes_are_its_key(body: bytes) -> No
     assert SPEAKER.split(body) == (Item(event_key=key_by_hash(body), body=body),)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("billing_info_updated", "billing_info_update_failed", "new_account", "updated_account"),
+        *("failed_payment", "new_dunning_event", "paid_charge_invoice", "expired_subscription", "unheard_of"),
+    ],
+)
+def test_xml_about_an_account_alone_has_neither_id_nor_time(kind: str) -> None:
+    items: Any = SPEAKER.split(f"<{kind}_notification><account/></{kind}_notification>".encode())
+    assert [item.nameless for item in items] == ["account" in kind or "billing_info" in kind]
+
+
 def test_what_happens_to_one_object_has_several_keys_although_the_id_is_one() -> None:
     def subscription(kind: str) -> bytes:
         return json.dumps({"id": "one", "object_type": "subscription", "event_type": kind}).encode()

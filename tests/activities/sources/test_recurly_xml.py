@@ -215,6 +215,7 @@ def test_an_invoice_past_due_is_a_failure(kind: str) -> None:
         ({"collection_method": "manual"}, "paid by hand"),
         ({"origin": "purchase"}, "first payment"),
         ({"balance_in_cents": "0"}, "nothing is owed"),
+        ({"balance_in_cents": "-10"}, "nothing is owed"),
     ],
 )
 def test_invoices_that_are_no_dunning(elements: dict[str, str | None], says: str) -> None:
@@ -232,8 +233,11 @@ def test_a_paid_invoice_says_all_that_settled_it(name: str) -> None:
     )
 
 
-def test_what_is_left_of_a_paid_invoice_was_not_paid() -> None:
-    assert fact(shape("paid_charge_invoice", balance_in_cents="1000")).paid.amount_minor == 3000
+@pytest.mark.parametrize("name", ["paid_charge_invoice", "closed_invoice"])
+def test_what_is_left_of_a_paid_invoice_was_not_paid_and_is_still_owed(name: str) -> None:
+    event = fact(shape("paid_charge_invoice", SHAPES[name].split("</")[-1].strip(" >\n"), balance_in_cents="1000"))
+    assert (event.paid.amount_minor, event.remaining) == (3000, Money(amount_minor=1000, currency=EUR))
+    assert fact(shape("paid_charge_invoice", balance_in_cents="-10")).remaining is None
 
 
 def test_failure_success_and_end_of_a_claim_name_the_same_invoice() -> None:
