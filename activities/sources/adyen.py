@@ -10,6 +10,7 @@ To understand one more type: a function from `_Event`, a row in HANDLERS (or a s
 table of the test.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,8 +43,9 @@ from policies.money import EXPONENTS, Money
 ADYEN_EXPONENTS = {"CLP": 2, "CVE": 0, "IDR": 0, "ISK": 2}
 """Where Adyen's smallest unit is not ISO 4217's: docs.adyen.com, "Currency codes and minor units"."""
 
-ORDER = "order-pspReference"
-"""Of a payment that is one part of an order: docs.adyen.com/online-payments/partial-payments."""
+_ORDER = re.compile(r"order-(?:[0-9]+-)?pspReference")
+"""Names in `additionalData` of a payment that is one part of an order; notifications that others recorded number the
+parts. `merchantOrderReference` says nothing: Auto Rescue has it too."""
 
 DISPUTE_ENDED = {"won": True, "lost": False, "accepted": False, "expired": False}
 """By `disputeStatus`: whether the merchant won. Any other (Undefended, Pending) leaves the dispute open."""
@@ -184,7 +186,7 @@ def _authorisation(event: _Event) -> Addressed | Ignored:
     if not event.succeeded:
         return _failed(event)
     paid = _told(event, PaymentSucceeded, paid=event.amount)
-    return paid.model_copy(update={"one_payment": bool(event.extra.fields.get(ORDER))})
+    return paid.model_copy(update={"one_payment": any(map(_ORDER.fullmatch, event.extra.fields))})
 
 
 def _capture(event: _Event) -> Addressed:

@@ -161,10 +161,11 @@ def test_a_capture_that_failed_failed_although_its_success_is_true() -> None:
 
 
 def test_a_capture_and_a_part_of_an_order_are_one_payment_of_maybe_several() -> None:
-    part = {"order-pspReference": "ORD1", "merchantOrderReference": "order-1"}
+    part, alone = {"order-pspReference": "ORD1"}, {"merchantOrderReference": "order-1"}
     assert normalise(shape("authorisation", "CAPTURE")).one_payment
-    assert normalise(shape("authorisation", extra=part)).one_payment
-    for whole in (shape("authorisation"), shape("authorisation_refused", extra=part)):
+    for told in (part, {"order-2-pspReference": "P2", "order-1-pspReference": "P1"}):
+        assert normalise(shape("authorisation", extra=told)).one_payment
+    for whole in (shape("authorisation", extra=alone), shape("authorisation_refused", extra=part)):
         assert not normalise(whole).one_payment
 
 
