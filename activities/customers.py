@@ -44,7 +44,7 @@ def _format(name: str) -> Any:
     return Field(json_schema_extra={"format": name})
 
 
-OneLine = Annotated[str, StringConstraints(pattern="^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+OneLine = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 """No line breaks (they would add headers to an e-mail) and no character that PostgreSQL cannot store."""
 
 

@@ -4,6 +4,7 @@ Webhooks, polled lists and replays come through here. A row that can become no f
 what it weighs, so that people work the dearest first.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -58,19 +59,27 @@ class Intake:
         headers: Mapping[str, str] | None = None,
         traceparent: str | None = None,
         unproven: bool = False,
+        polled: bool = False,
     ) -> tuple[Taken, ...]:
-        """Every item is committed when this returns. One that is refused among others is quarantined instead: the
+        """`polled`: we asked for it, so it says nothing of whether the source speaks. Every item is committed when this
+        returns. One that is refused among others is quarantined instead: the
         delivery is answered with 2xx, and what was answered so is never sent again."""
         strongest = Action.REFUSE if len(items) == 1 else Action.QUARANTINE
-        taken = tuple(
-            [
-                await self._take(source, account, item, now, headers or {}, traceparent, unproven, strongest)
-                for item in items
-            ]
+        taking = (
+            self._take(source, account, item, now, headers or {}, traceparent, unproven, strongest) for item in items
         )
-        for one in taken:
+        # All of them have ended when the sender hears that one could not be kept.
+        ended = await asyncio.gather(*taking, return_exceptions=True)
+        for failure in ended:
+            if isinstance(failure, BaseException):
+                raise failure
+        taken = tuple(one for one in ended if isinstance(one, Taken))
+        for one in () if polled else taken:
             self._tally.count(source, account, "refused" if one.status == "refused" else "events", now)
         return taken
+
+    def understands(self, source: str) -> bool:
+        return source in self._speakers
 
     async def _take(
         self,
@@ -104,11 +113,11 @@ class Intake:
         if not stored.first:
             is_refused = stored.state == "refused"
             note = "it was refused before, and waits for a person" if is_refused else _note(said)
-            return Taken(event=item.event_key, status="refused" if is_refused else "duplicate", note=note)
+            return Taken(event=event_key, status="refused" if is_refused else "duplicate", note=note)
         if burial := verdict.burial or (clash.burial if stored.conflict else None):
             status: Literal["quarantined", "refused"] = "refused" if burial.state == "refused" else "quarantined"
-            return Taken(event=item.event_key, status=status, note=burial.detail)
-        return Taken(event=item.event_key, status="conflict" if stored.conflict else "stored", note=_note(said))
+            return Taken(event=event_key, status=status, note=burial.detail)
+        return Taken(event=event_key, status="conflict" if stored.conflict else "stored", note=_note(said))
 
     async def _judged(
         self, source: str, account: str, event: AnyEvent, now: datetime, strongest: Action

@@ -26,6 +26,10 @@ class Place(Address):
     account: Identifier = "default"
 
 
+EVENTS_MAX = 1000
+"""Four times what the largest batches of a source hold; more could not be answered in time."""
+
+
 class Receipt(Record):
     received: tuple[Taken, ...]
 
@@ -43,6 +47,8 @@ async def receive_webhook(call: Call[Place, Anything, bytes]) -> web.Response:
         parts.tally.count(source, account, "bad_signatures", now)
         return refuse(401, "bad_signature", verdict.reason)
     items = speaker.split(body)
+    if isinstance(items, tuple) and len(items) > EVENTS_MAX:
+        items = Malformed(reason=f"the delivery holds {len(items)} events; at most {EVENTS_MAX} are taken at a time")
     if isinstance(items, Malformed):
         parts.tally.count(source, account, "malformed", now)
         return refuse(400, "malformed", items.reason)

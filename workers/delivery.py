@@ -64,6 +64,10 @@ class Dead(Record):
 Fate = Delivered | Ignored | Dead
 
 
+class UnknownSource(Exception):
+    """Nobody here understands the source."""
+
+
 class Deliveries:
     """Raises what the outside raises (OutsideError, RPCError, the database's errors); the relay then tries again."""
 
@@ -96,7 +100,7 @@ class Deliveries:
             return await self._deliver_action(row)
         speaker = self._speakers.get(row.source)
         if speaker is None:
-            return Dead(reason="unknown_source", detail=f"no source {row.source} is set up any more")
+            raise UnknownSource(f"no source {row.source} is set up here")
         if row.unproven and (forged := await self._forged(row)):
             return forged
         said = speaker.normalise(row.body, row.id)
@@ -113,7 +117,11 @@ class Deliveries:
         prover = self._adapters.provers.get(row.source)
         if prover is None:
             raise Misconfigured(f"nobody can prove deliveries of {row.source}")
-        secrets = self._webhook_secrets.get(f"{row.source}/{row.account}", ())
+        secrets = self._webhook_secrets.get(f"{row.source}/{row.account}")
+        if not secrets:
+            raise Misconfigured(
+                f"no secret of {row.source}/{row.account} is set up here, so nothing of it can be proven"
+            )
         verdict = await prover.prove(row.headers or {}, row.body, secrets, row.received_at)
         if isinstance(verdict, Rejected):
             return Dead(reason="bad_signature", detail=verdict.reason)
@@ -127,7 +135,7 @@ class Deliveries:
             await self._store.customers.hear(source, account, told.customer_id, told.said, event.happened_at)
         if isinstance(event, CustomerChanged):
             return Delivered(case_id=None)
-        if isinstance(event, PaymentFailed):
+        if isinstance(event, PaymentFailed) and not row.replay:
             await self._store.declines.seen(event.decline, event.happened_at)
         fates: list[Fate] = []
         for invoice_id in await self._invoices_of(row, said):

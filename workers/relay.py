@@ -29,7 +29,7 @@ from activities.tally import Tally
 from api.errors import first_complaint
 from api.wake import CHANNEL
 from policies.events import Ignored
-from workers.delivery import Dead, Delivered, Deliveries, Fate
+from workers.delivery import Dead, Delivered, Deliveries, Fate, UnknownSource
 from workflows.contracts import TASK_QUEUE
 
 POLL_SECONDS = 1.0
@@ -131,6 +131,10 @@ class Relay:
                 is_outage = not isinstance(error, RPCError) or error.status in OUTAGES
                 await self._try_again(row, f"{type(error).__name__}: {error}"[:300], is_outage)
                 return
+            except UnknownSource as error:
+                # Perhaps this worker has not been started again since the source was set up.
+                await self._try_again(row, f"UnknownSource: {error}", gives_up_as="unknown_source")
+                return
             except ValidationError as error:
                 # Perhaps from a newer version: this one may be replaced in time. Its values are not for the log.
                 log.error("row %s cannot be read: %s", row.id, error.title)
@@ -160,10 +164,10 @@ class Relay:
         ROWS.add(1, {"source": row.source, "state": state, "reason": reason})
         LAG.record((now - row.received_at).total_seconds(), {"source": row.source})
 
-    async def _try_again(self, row: InboxRow, why: str, is_outage: bool = False) -> None:
+    async def _try_again(self, row: InboxRow, why: str, is_outage: bool = False, gives_up_as: str = "gave_up") -> None:
         """Back-off by the tries so far; a row that never goes through ends as a dead letter, with the last reason."""
         if row.tries >= MAX_TRIES and not is_outage:
-            await self._finish(row, Dead(reason="gave_up", detail=f"gave up after {row.tries} tries: {why}"))
+            await self._finish(row, Dead(reason=gives_up_as, detail=f"gave up after {row.tries} tries: {why}"))
             return
         pause = min(timedelta(seconds=2 ** min(row.tries, 10)), LONGEST_PAUSE)
         with suppress(*DATABASE_DOWN):

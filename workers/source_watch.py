@@ -52,9 +52,18 @@ class SourceWatch:
         for one in self._seen:
             if one.state is not SourceState.HEALTHY:
                 log.warning("source %s/%s is %s: %s", one.source, one.account, one.state.value, one.because)
-            if one.state is SourceState.SILENT:
-                await self._poll(one, now)
+            if one.state is SourceState.SILENT and self._intake.understands(one.source):
+                await self._poll_safely(one, now)
         return self._seen
+
+    async def _poll_safely(self, silent: SourceHealth, now: datetime) -> None:
+        """What one source's list does to us must not end the watch over the others."""
+        try:
+            await self._poll(silent, now)
+        except (*DATABASE_DOWN, asyncpg.PostgresError):
+            raise
+        except Exception:
+            log.exception("the list of events of %s/%s could not be taken in", silent.source, silent.account)
 
     async def _poll(self, silent: SourceHealth, now: datetime) -> None:
         """Missed webhooks are found rather than waited for. What is already known changes nothing."""
@@ -78,14 +87,14 @@ class SourceWatch:
 
     async def _found_since(self, source: str, account: str, since: datetime, now: datetime) -> int | None:
         """How many were new; None when the source keeps no list."""
-        listed = self._adapters.owner_of(source, account).events_since(since)
+        listed = self._adapters.owner_of(source, account).events_since(source, since)
         if listed is None:
             return None
         found = 0
         async for item in listed:
             # By its id alone: a list may write the same event in other bytes than a webhook.
             if not await self._store.inbox.knows(source, account, item.event_key):
-                await self._intake.receive(source, account, [item], now)
+                await self._intake.receive(source, account, [item], now, polled=True)
                 found += 1
         return found
 

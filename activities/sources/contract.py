@@ -135,6 +135,7 @@ class Owner(Protocol):
         """The invoice that a payment pays; None when it pays none."""
         ...
 
-    def events_since(self, since: datetime) -> AsyncIterator[Item] | None:
-        """What the owner has to tell since then, oldest first, as its Speaker reads it; None when it keeps no list."""
+    def events_since(self, source: str, since: datetime) -> AsyncIterator[Item] | None:
+        """What the owner has to tell since then, oldest first, as the source's Speaker reads it; None when it keeps no
+        list for that source."""
         ...

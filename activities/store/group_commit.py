@@ -5,6 +5,8 @@ Nobody is answered before the commit that holds their row has happened; alone, a
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -36,20 +38,46 @@ class GroupCommit:
         self._pool = pool
         self._queries = queries("inbox")
         self._waiting: deque[_Waiting] = deque()
+        self._running = 0
+        # Only so that nobody takes a task away that still runs.
         self._commits: set[asyncio.Task[None]] = set()
         self._under_way: set[Event] = set()
+        self._freed = asyncio.Event()
 
     async def receive(self, row: dict[str, Any]) -> Any:
         """The row as it stands in the inbox, after its commit. Raises what the database says of this row."""
         mine = _Waiting(row, asyncio.get_running_loop().create_future())
         self._waiting.append(mine)
-        if len(self._commits) < AT_ONCE:
+        self._start()
+        return await mine.answer
+
+    @asynccontextmanager
+    async def alone(self, event: Event) -> AsyncIterator[None]:
+        """Nothing else is committed of this event meanwhile: for what does not go with the others."""
+        while event in self._under_way:
+            await self._freed.wait()
+        self._under_way.add(event)
+        try:
+            yield
+        finally:
+            self._free({event})
+            self._start()
+
+    def _start(self) -> None:
+        if self._waiting and self._running < AT_ONCE:
+            self._running += 1
             commit = asyncio.create_task(self._commit_all())
             self._commits.add(commit)
             commit.add_done_callback(self._commits.discard)
-        return await mine.answer
+
+    def _free(self, events: set[Event]) -> None:
+        self._under_way -= events
+        self._freed.set()
+        self._freed = asyncio.Event()
 
     async def _commit_all(self) -> None:
+        """Until nothing waits. That nothing waits and that one less is running is seen in one step: whoever comes after
+        it starts another."""
         while batch := self._next_batch():
             events = {one.event for one in batch}
             self._under_way |= events
@@ -61,7 +89,8 @@ class GroupCommit:
             except Exception as error:
                 _tell(batch, error)
             finally:
-                self._under_way -= events
+                self._free(events)
+        self._running -= 1
 
     def _next_batch(self) -> list[_Waiting]:
         """One row per event at a time: a second body under one id must see the first. In the order of their keys, so

@@ -119,7 +119,8 @@ class Inbox:
         return received
 
     async def _receive_with(self, row: dict[str, Any], verdict: Verdict, clash: Verdict) -> Received:
-        async with self._pool.acquire() as connection, connection.transaction():
+        event = row["source"], row["account"], row["event_key"]
+        async with self._commits.alone(event), self._pool.acquire() as connection, connection.transaction():
             received = _received(await self._queries.receive(connection, **row))
             if received.first:
                 await self._keep(connection, row, verdict)
@@ -162,7 +163,7 @@ class Inbox:
                 id=uuid.UUID(row_id),
                 state=state,
                 reason=reason,
-                detail=detail,
+                detail=_storable(detail),
                 case_id=case_id,
                 finished_at=now,
             )
@@ -175,7 +176,7 @@ class Inbox:
         await self._queries.bury(
             connection,
             id=uuid.UUID(row_id),
-            **burial.model_dump(exclude={"amount"}),
+            **{name: _storable(value) for name, value in burial.model_dump(exclude={"amount"}).items()},
             amount_minor=burial.amount.amount_minor if burial.amount else None,
             currency=burial.amount.currency if burial.amount else None,
             finished_at=now,
@@ -201,7 +202,7 @@ class Inbox:
 
     async def try_again(self, row_id: str, at: datetime, detail: str) -> None:
         async with self._pool.acquire() as connection:
-            await self._queries.try_again(connection, id=uuid.UUID(row_id), next_try_at=at, detail=detail)
+            await self._queries.try_again(connection, id=uuid.UUID(row_id), next_try_at=at, detail=_storable(detail))
 
     async def row(self, row_id: str) -> dict[str, Any] | None:
         async with self._pool.acquire() as connection:
@@ -224,3 +225,10 @@ def _fingerprint(body: bytes, unproven_headers: Mapping[str, str]) -> str:
     forged copy that comes first must not stand for the genuine one."""
     signature = json.dumps(sorted(unproven_headers.items())).encode() if unproven_headers else b""
     return hashlib.sha256(signature + body).hexdigest()
+
+
+def _storable(value: Any) -> Any:
+    """What a stranger wrote may stand in a sentence about it, and PostgreSQL holds neither NUL nor half characters."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

@@ -8,10 +8,12 @@ import asyncio
 import dataclasses
 import hashlib
 import random
+import re
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -116,14 +118,19 @@ async def send_one(api: RunningApi, sender: Sender, number: int, told: Told) -> 
     told.refused |= set(keys) if reply.status == 422 else set()
 
 
+def _as_it_was_told(row: Any) -> tuple[str, str, str]:
+    """Without the day that nameless events are kept under, and without the signature of what is not proven yet."""
+    name = re.sub(r"@\d{4}-\d\d-\d\d$", "", row["event_key"])
+    return row["account"], name, hashlib.sha256(row["body"]).hexdigest()
+
+
 async def nothing_but_what_was_told(store: Store, told: Told) -> None:
     rows = await store.pool.fetch(
-        "select account, event_key, body_sha256, state, b.body from inbox_keys left join inbox_bodies b using (id)"
+        "select account, event_key, state, b.body from inbox_keys left join inbox_bodies b using (id)"
     )
-    stored = {(row["account"], row["event_key"], row["body_sha256"]): row["body"] for row in rows}
-    assert len(stored) == len(rows)
+    stored = {_as_it_was_told(row): row["body"] for row in rows}
     assert stored == told.kept
-    refused = {(row["account"], row["event_key"], row["body_sha256"]) for row in rows if row["state"] == "refused"}
+    refused = {_as_it_was_told(row) for row in rows if row["state"] == "refused"}
     assert refused == told.refused
     assert await store.pool.fetchval("select count(*) from inbox_bodies") == len(rows)
 

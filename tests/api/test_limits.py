@@ -1,10 +1,12 @@
 """Rates and addresses of senders: off until they are set, per account, and never by a made-up header."""
 
+from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from api.limits import Limits
 from tests.api.test_webhooks import event, post
@@ -62,7 +64,30 @@ def test_only_listed_addresses_may_send_and_only_our_own_proxies_are_believed(
     assert limits.may_come_from("adyen/a", request_from(remote, headers)), "no list, no restriction"
 
 
-def request_from(remote: str, headers: dict[str, str]) -> Any:
+@pytest.mark.parametrize(
+    ("lines", "may"),
+    [((STRIPE, STRANGER), False), ((STRANGER, STRIPE), True), ((STRANGER, f"{STRIPE}, {PROXY}"), True)],
+)
+def test_a_proxy_that_adds_a_line_of_its_own_is_believed_and_not_the_line_that_the_caller_made_up(
+    lines: tuple[str, ...], may: bool
+) -> None:
+    limits = Limits(networks={"stripe/*": [ip_network(f"{STRIPE}/32")]}, proxies=[ip_network("10.0.0.0/8")])
+    headers = CIMultiDict([("X-Forwarded-For", line) for line in lines])
+    assert limits.may_come_from("stripe/a", request_from(PROXY, headers)) is may
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "remote"), [(None, f"::ffff:{STRIPE}"), (STRIPE, f"::ffff:{PROXY}"), (f"::ffff:{STRIPE}", PROXY)]
+)
+def test_an_address_that_a_socket_of_both_kinds_writes_in_the_new_way_is_the_old_one(
+    forwarded: str | None, remote: str
+) -> None:
+    limits = Limits(networks={"stripe/*": [ip_network(f"{STRIPE}/32")]}, proxies=[ip_network("10.0.0.0/8")])
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    assert limits.may_come_from("stripe/a", request_from(remote, headers))
+
+
+def request_from(remote: str, headers: Mapping[str, str]) -> Any:
     return make_mocked_request("POST", "/", headers=headers).clone(remote=remote)
 
 

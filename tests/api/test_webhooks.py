@@ -307,10 +307,10 @@ async def test_a_half_stored_batch_is_completed_by_the_next_delivery(own_api: Ru
     """)
     reply = await post(own_api, json.dumps(several).encode())
     assert is_told_off(reply, 503, "unavailable")
-    assert [len(await rows_of(own_store, one)) for one in several] == [1, 0, 0]
+    assert [len(await rows_of(own_store, one)) for one in several] == [1, 0, 1]
     await own_store.pool.execute("drop trigger fails on inbox_bodies")
     reply = await post(own_api, json.dumps(several).encode())
-    assert [one["status"] for one in reply.body["received"]] == ["duplicate", "stored", "stored"]
+    assert [one["status"] for one in reply.body["received"]] == ["duplicate", "stored", "duplicate"]
     orphans = "select count(*) from inbox_keys k full join inbox_bodies b using (id) where k.id is null or b.id is null"
     assert await own_store.pool.fetchval(orphans) == 0
 
@@ -434,3 +434,11 @@ async def test_an_unexpected_error_tells_the_caller_nothing_and_the_log_no_value
     assert "ada.lovelace" not in caplog.text
     for secret in (SECRET, "tok-123"):
         assert secret not in caplog.text
+
+
+async def test_more_events_than_can_be_answered_in_time_are_malformed(api: RunningApi, store: Store) -> None:
+    many = [event() for _ in range(1001)]
+    reply = await post(api, json.dumps(many).encode())
+    assert is_told_off(reply, 400, "malformed")
+    assert "1001 events" in reply.body["detail"]
+    assert await rows_in(store) == 0

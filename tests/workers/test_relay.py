@@ -176,7 +176,7 @@ async def rows_of_kind(post: Post, kind: str) -> dict[str, Fate]:
         case "not even JSON":
             return {await post.receive(b"\xff\x00"): UNREADABLE}
         case "source that is gone":
-            return {await post.receive(b"{}", "nobody"): ("dead", "unknown_source")}
+            return {await post.receive(b"{}", "nobody", tries=MAX_TRIES - 1): ("dead", "unknown_source")}
         case "poison":
             return {await post.receive(b'{"case": 7}', "recoup", tries=MAX_TRIES - 1): ("dead", "gave_up")}
     raise AssertionError(kind)
@@ -222,7 +222,7 @@ async def test_whatever_comes_in_every_row_has_exactly_one_end(post: Post, kinds
 async def test_all_kinds_at_once_among_four_relays_and_each_row_is_taken_once(post: Post) -> None:
     expected: dict[str, Fate] = {}
     for kind in KINDS * 2:
-        if kind != "poison":
+        if kind not in ("poison", "source that is gone"):
             expected |= await rows_of_kind(post, kind)
     await post.drain(4)
     rows = [await post.row(row_id) for row_id in expected]
@@ -490,3 +490,38 @@ async def test_counts_tell_an_operator_how_the_rows_ended(post: Post) -> None:
         ends.update("/".join(filter(None, fate)) for fate in fates.values())
     await post.drain(2)
     assert await post.store.inbox.counts() == dict(ends)
+
+
+async def test_a_source_that_is_not_set_up_here_may_be_set_up_there(post: Post) -> None:
+    """A rolling start: one worker knows the source already, this one does not yet."""
+    row_id = await post.receive(b"{}", "brand-new")
+    await post.relay().deliver_batch()
+    row = await post.row(row_id)
+    assert (row["state"], row["tries"]) == ("waiting", 1)
+    assert row["detail"] == "UnknownSource: no source brand-new is set up here"
+
+
+@pytest.mark.parametrize("odd", ["A\x00B", "A\ud800B", "A\nB"])
+async def test_what_a_stranger_wrote_into_a_field_never_keeps_its_row_from_ending(post: Post, odd: str) -> None:
+    told = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "s",
+        "type": "recoup.customer_changed",
+        "time": "2026-03-02T10:00:00Z",
+    }
+    told["data"] = {"customer_id": "cus_1", "customer": {"id": "cus_1", "name": odd}}  # type: ignore[assignment]
+    row_id = await post.receive(json.dumps(told).encode(), "generic")
+    await post.drain()
+    assert (await post.row(row_id))["state"] in ("dead", "delivered")
+
+
+async def test_nothing_is_called_forged_where_nobody_can_prove_it(post: Post) -> None:
+    """This worker has no secret of the account: another one may."""
+    received = await post.store.inbox.receive(
+        "paypal", "default", "WH-1", {"paypal-transmission-id": "1"}, b"{}", datetime.now(UTC), unproven=True
+    )
+    await post.relay().deliver_batch()
+    row = await post.row(received.id)
+    assert row["state"] == "waiting"
+    assert row["detail"].startswith("Misconfigured: no secret of paypal/default")

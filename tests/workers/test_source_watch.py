@@ -102,3 +102,26 @@ async def test_the_api_says_how_the_sources_are(api: RunningApi) -> None:
     (one,) = reply.body["sources"]
     assert (one["source"], one["account"], one["last_event_at"]) == ("stripe", "default", None)
     assert (await api.ask("GET", "/health/sources", token=None)).status == 401
+
+
+async def test_what_is_found_in_a_list_does_not_make_a_silent_source_healthy(quiet_town: Town) -> None:
+    for _ in range(2):
+        case = await quiet_town.describe()
+        await case.fail("do_not_honor", deliver=False)
+        await watch_of(quiet_town).look(datetime.now(UTC))
+        await case.until_decided()
+        await quiet_town.store.pool.execute("update source_polls set next_poll_at = now() - interval '1 hour'")
+        await quiet_town.wiring.tally.write(quiet_town.store.sources)
+        assert (await seen(quiet_town)).state is SourceState.SILENT
+
+
+async def test_one_source_that_cannot_be_taken_in_does_not_end_the_watch_over_the_others(quiet_town: Town) -> None:
+    case = await quiet_town.describe()
+    await case.fail("do_not_honor", deliver=False)
+    places = [("gone", "default"), ("adyen", "default"), PLACE]
+    watch = SourceWatch(quiet_town.store, quiet_town.wiring.adapters, quiet_town.wiring.intake, places)
+    await watch.look(datetime.now(UTC))
+    assert (await case.until_decided()).state == "retrying"
+    assert await events_in(quiet_town) == 1
+    others = await quiet_town.store.pool.fetchval("select count(*) from inbox_keys where source in ('gone', 'adyen')")
+    assert others == 0, "the sandbox's list is told in the words of one source"

@@ -133,6 +133,8 @@ def _remembered_stack(folder: Path, asked: dict[str, int | None]) -> Stack:
 
 
 async def _environment(stack: Stack, postgres: EmbeddedPostgres) -> dict[str, str]:
+    # Other sources may be tried beside the sandbox, by the settings that we were started with.
+    asked_for = Settings().secrets_by_account()
     return {
         "RECOUP_DATABASE_URL": await postgres.database("recoup"),
         "RECOUP_SANDBOX_DATABASE_URL": await postgres.database("sandbox"),
@@ -140,7 +142,7 @@ async def _environment(stack: Stack, postgres: EmbeddedPostgres) -> dict[str, st
         "RECOUP_TEMPORAL_RETENTION_DAYS": "3650",
         "RECOUP_API_PORT": str(stack.ports["api"]),
         "RECOUP_API_TOKENS": json.dumps({"local": stack.api_token}),
-        "RECOUP_WEBHOOK_SECRETS": json.dumps({f"stripe/{ACCOUNT}": [stack.webhook_secret]}),
+        "RECOUP_WEBHOOK_SECRETS": json.dumps({**asked_for, f"stripe/{ACCOUNT}": [stack.webhook_secret]}),
         "RECOUP_SANDBOX_URL": stack.sandbox_url,
         "RECOUP_SANDBOX_PORT": str(stack.ports["sandbox"]),
         "RECOUP_SANDBOX_OUTBOX": str(stack.folder / "outbox"),

@@ -9,8 +9,10 @@ import asyncpg
 import pytest
 
 from activities.store.database import DATABASE_DOWN, make_pool
-from activities.store.inbox import Inbox, Received
+from activities.store.inbox import Inbox, Received, Verdict
 from activities.store.store import Store
+from policies.intake.checks import Finding
+from policies.intake.profile import Action
 from tests.fixtures.store import DEAD_DATABASE
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -80,3 +82,25 @@ async def test_everybody_hears_that_the_database_is_away_and_later_ones_are_take
     with pytest.raises(DATABASE_DOWN):
         await receive(inbox, "evt_again")
     await pool.close()
+
+
+async def test_also_what_a_rule_speaks_of_sees_the_first_body_of_its_id(store: Store) -> None:
+    """Rows with findings are committed by themselves; they wait for the others of their event all the same."""
+    said = Verdict(findings=(Finding(rule="r", action=Action.WARN, shadow=False, field="f", detail="d"),))
+
+    async def with_finding(n: int) -> Received:
+        return await store.inbox.receive("stripe", "default", "evt_1", {}, f"{n}".encode(), NOW, verdict=said)
+
+    answers = await asyncio.gather(
+        *(with_finding(n) if n % 2 else receive(store.inbox, "evt_1", f"{n}".encode()) for n in range(12))
+    )
+    assert Counter(answer.conflict for answer in answers) == {False: 1, True: 11}
+
+
+async def test_who_comes_in_the_moment_in_which_the_commits_end_does_not_wait_for_the_next(store: Store) -> None:
+    for round_ in range(40):
+        first = [asyncio.create_task(receive(store.inbox, f"evt_{round_}_{n}")) for n in range(2)]
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(5):
+            await receive(store.inbox, f"evt_{round_}_last")
+            await asyncio.gather(*first)
