@@ -12,11 +12,11 @@ from typing import NamedTuple
 from policies.declines.categories import Category, CustomerAction, Retryable
 from policies.package_data import table
 
-EDITION = "declines 2026-11-22"
+EDITION = "declines 2026-11-25"
 
 TABLES = tuple(
     """adyen amex bacs becs_au becs_nz braintree braintree_gateway_rejection gocardless iso8583 mastercard_mac
-    nacha nordic_dd pad_ca paypal paypal_issue sepa stripe stripe_advice stripe_bank stripe_error
+    nacha nordic_dd pad_ca paddle paypal paypal_issue sepa stripe stripe_advice stripe_bank stripe_error
     visa_category""".split()
 )
 

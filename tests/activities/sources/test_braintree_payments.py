@@ -151,7 +151,7 @@ def test_only_a_subscription_that_is_past_due_names_its_next_retry() -> None:
             "gateway_rejected",
             "<gateway-rejection-reason>three_d_secure</gateway-rejection-reason>",
             "three_d_secure",
-            Category.UNKNOWN,
+            Category.AUTHENTICATION_REQUIRED,
         ),
         ("gateway_rejected", "", None, None),
         ("settlement_declined", "", None, None),

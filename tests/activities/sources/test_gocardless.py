@@ -236,12 +236,12 @@ def test_a_cause_that_stands_in_no_table_keeps_its_raw_form() -> None:
         shape(
             "payment_failed",
             "payments.customer_approval_denied",
-            cause="customer_approval_denied",
+            cause="brand_new_cause",
             scheme=...,
             reason_code=...,
         )
     )
-    assert (denied.decline.category, denied.decline.code) == (Category.UNKNOWN, "customer_approval_denied")
+    assert (denied.decline.category, denied.decline.code) == (Category.UNKNOWN, "brand_new_cause")
 
 
 @pytest.mark.parametrize("cause", ["payment_cancelled", "instalment_schedule_cancelled", ...])

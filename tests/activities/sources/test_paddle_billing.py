@@ -95,8 +95,13 @@ def test_the_latest_attempt_says_why_in_whatever_order_they_stand() -> None:
 
 
 def test_a_word_that_no_table_knows_keeps_its_raw_form() -> None:
+    decline = normalise(shape("transaction_past_due", payments=[{"error_code": "brand_new"}])).event.decline
+    assert (decline.category, decline.code) == (Category.UNKNOWN, "brand_new")
+
+
+def test_the_word_for_a_refusal_says_what_it_means() -> None:
     decline = normalise(shape("transaction_past_due")).event.decline
-    assert (decline.category, decline.code) == (Category.UNKNOWN, "not_enough_balance")
+    assert (decline.category, decline.code) == (Category.INSUFFICIENT_FUNDS, "not_enough_balance")
 
 
 @pytest.mark.parametrize("payments", [[], None, ..., [{}], [{"error_code": None}], ["x"], [{"error_code": "no code!"}]])
