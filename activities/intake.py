@@ -184,7 +184,7 @@ def _note(said: Addressed | Ignored | Unreadable) -> str | None:
 
 # --- what an event that cannot be read may be about -------------------------------------------------------------------
 
-_AMOUNTS = ("amount_due", "amount_remaining", "balance", "amount", "total")
+_AMOUNTS = ("amount_due", "amount_remaining", "balance", "amount", "amount_minor", "value", "total")
 _CURRENCIES = ("currency", "currency_code")
 _CUSTOMERS = ("customer_id", "customer")
 _OBJECTS_LOOKED_AT = 200

@@ -91,7 +91,10 @@ async def keep_house(pool: Pool, now: datetime, retention: timedelta) -> list[st
         await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
         try:
             await _ensure_partitions(connection, now)
-            return [name for name in await _partitions(connection) if await _dropped(connection, name, now - retention)]
+            before = now - retention
+            dropped = [name for name in await _partitions(connection) if await _dropped(connection, name, before)]
+            await connection.execute(_FORGET_WHAT_IS_OLD, before)
+            return dropped
         finally:
             await connection.execute("select pg_advisory_unlock($1)", MIGRATION_LOCK)
 
@@ -116,9 +119,12 @@ async def _dropped(connection: Any, name: str, before: datetime) -> bool:
     return True
 
 
-_MOVE_WHAT_IS_NEEDED = """
-insert into inbox_bodies select b.* from {} b join inbox_keys k using (id)
-where k.state = 'waiting' or (k.state in ('dead', 'refused') and k.discarded_at is null)"""
+_NEEDED = "k.state = 'waiting' or (k.state in ('dead', 'refused') and k.discarded_at is null)"
+_MOVE_WHAT_IS_NEEDED = f"""
+insert into inbox_bodies select b.* from {{}} b join inbox_keys k using (id) where {_NEEDED}"""  # noqa: S608 - as below
+_FORGET_WHAT_IS_OLD = f"""
+delete from inbox_bodies_default b using inbox_keys k
+where k.id = b.id and b.received_at < $1 and not ({_NEEDED})"""  # noqa: S608 - words of ours
 
 
 async def pending_migrations(pool: Pool) -> list[str]:

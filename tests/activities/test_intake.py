@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -272,7 +273,7 @@ async def test_a_later_event_of_the_invoice_that_reaches_a_case_proves_the_rule_
     door, odd = Door(store, profile(QUARANTINES)), failure()
     await door.receive(odd)
     good = failure(900, id=invoice_of(odd))
-    await door.receive(good)
+    await door.receive(good, now=NOW + timedelta(minutes=1))
     other = failure()
     await door.receive(other)
     row = await door.row(good)
@@ -284,6 +285,15 @@ async def test_a_later_event_of_the_invoice_that_reaches_a_case_proves_the_rule_
     }
 
 
+async def test_an_event_that_came_before_the_odd_one_proves_nothing_about_it(store: Store) -> None:
+    door, good = Door(store, profile(QUARANTINES)), failure(900)
+    await door.receive(good)
+    await door.receive(failure(id=invoice_of(good)), now=NOW + timedelta(minutes=1))
+    case_id = f"stripe/default/{invoice_of(good)}"
+    await store.inbox.finish(str((await door.row(good))["id"]), "delivered", NOW + timedelta(hours=1), case_id=case_id)
+    assert [proven for *_, proven in await door.findings()] == [None]
+
+
 async def test_an_event_proves_nothing_about_itself_and_an_ignored_one_about_none(store: Store) -> None:
     door, odd = Door(store, profile(WARNS)), failure()
     await door.receive(odd)
@@ -293,6 +303,15 @@ async def test_an_event_proves_nothing_about_itself_and_an_ignored_one_about_non
     await door.receive(again)
     await store.inbox.finish(str((await door.row(again))["id"]), "ignored", NOW, "late", case_id=case_id)
     assert [proven for *_, proven in await door.findings()] == [None]
+
+
+async def test_a_release_by_a_person_is_told_before_what_a_later_event_had_proven(store: Store) -> None:
+    door, odd = Door(store, profile(QUARANTINES)), failure()
+    await door.receive(odd)
+    await store.pool.execute("update intake_findings set proven_good_at = $1, proven_good_by = 'a later event'", NOW)
+    letter_id = str((await door.row(odd))["id"])
+    await store.dead_letters.act(Act.RELEASE, [letter_id], By(actor="alice", reason="a big customer"), NOW)
+    assert [proven for *_, proven in await door.findings()] == ["released by alice"]
 
 
 async def test_who_releases_it_proves_the_rule_wrong(store: Store) -> None:
@@ -314,6 +333,23 @@ async def test_what_is_held_back_weighs_its_sum_times_the_segment_of_its_custome
     await door.receive(odd)
     row = await door.row(odd)
     assert (row["customer_id"], row["amount_minor"], row["currency"], row["stake"]) == (customer, 2900, "EUR", 9570)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount": {"value": 2900, "currency": "EUR"}},
+        {"invoice": {"amount_minor": 2900, "currency": "EUR"}},
+        {"data": [{"balance": 2900, "currency_code": "eur"}]},
+    ],
+)
+async def test_what_nobody_can_read_weighs_the_first_sum_in_it(store: Store, fields: dict[str, Any]) -> None:
+    door, told = Door(store, Profiles()), {"id": f"evt_{uuid4().hex}", "type": "invoice.payment_failed", **fields}
+    await door.receive(told)
+    leased = {row.id: row for row in await store.inbox.lease(NOW, 100)}
+    await door.intake.bury(leased[str((await door.row(told))["id"])], "unreadable", "data: is missing", "data", NOW)
+    row = await door.row(told)
+    assert (row["amount_minor"], row["currency"]) == (2900, "EUR")
 
 
 async def test_an_event_that_names_no_invoice_is_about_none_that_is_known(store: Store) -> None:

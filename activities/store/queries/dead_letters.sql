@@ -67,7 +67,7 @@ with letters as (
     select id, :action, :actor, :reason, was, :at from acted
 ), proven as (
     update intake_findings f set proven_good_at = :at, proven_good_by = 'released by ' || cast(:actor as text)
-    from acted where :action = 'release' and f.row_id = acted.id and f.proven_good_at is null
+    from acted where :action = 'release' and f.row_id = acted.id
 )
 select id from acted;
 

@@ -71,12 +71,13 @@ with done as (
     set state = :state, reason = :reason, detail = :detail, case_id = :case_id, finished_at = :finished_at,
         claimed_until = null
     where id = :id and state = 'waiting'
-    returning id, source, account, state
+    returning id, source, account, state, received_at
 )
 update intake_findings f set proven_good_at = :finished_at, proven_good_by = 'a later event'
 from done
 where done.state = 'delivered' and f.source = done.source and f.account = done.account
-    and f.invoice_id = split_part(:case_id, '/', 3) and f.row_id <> done.id and f.proven_good_at is null;
+    and f.invoice_id = split_part(:case_id, '/', 3) and f.row_id <> done.id and f.proven_good_at is null
+    and done.received_at > f.at;
 
 -- name: replayed(id)!
 update inbox_keys set replay = false, claimed_until = null where id = :id and replay;

@@ -133,6 +133,19 @@ async def test_bodies_are_dropped_by_the_month_when_they_are_old_and_nobody_need
     assert await inbox.replay(month, after, None, None) == 0, "what has no body any more is not delivered once more"
 
 
+async def test_what_lies_in_the_default_partition_is_forgotten_too_once_nobody_needs_it(own_store: Store) -> None:
+    long_ago, retention = datetime(2001, 1, 1, tzinfo=UTC), timedelta(days=60)
+    told, dead = [await receive(own_store, key, long_ago) for key in ("a", "b")]
+    await own_store.inbox.finish(told, "delivered", long_ago, case_id="stripe/default/in_1")
+    await own_store.inbox.finish(dead, "dead", long_ago, "unreadable", "body: not JSON")
+    assert await keep_house(own_store.pool, datetime.now(UTC), retention) == []
+    query = "select id::text from inbox_bodies"
+    assert [row["id"] for row in await own_store.pool.fetch(query)] == [dead]
+    await own_store.pool.execute("update inbox_keys set discarded_at = now() where id = $1::text::uuid", dead)
+    await keep_house(own_store.pool, datetime.now(UTC), retention)
+    assert await own_store.pool.fetch(query) == []
+
+
 async def test_a_partition_is_made_for_the_months_to_come_while_a_worker_runs(own_store: Store) -> None:
     ahead = datetime.now(UTC) + timedelta(days=200)
     await keep_house(own_store.pool, ahead, timedelta(days=4000))
