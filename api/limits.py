@@ -6,12 +6,13 @@ A bucket per process: with several processes behind a load balancer each takes i
 import time
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeVar
 
 from aiohttp import web
 
 Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
 Value = TypeVar("Value")
 BURST_SECONDS = 5.0
 """So much of its rate may an account send at once after a pause."""
@@ -52,15 +53,16 @@ class Limits:
         networks = _first_that_fits(self._networks, place)
         if networks is None:
             return True
-        caller = self._caller(request)
-        return caller is not None and _lies_in(caller, networks)
+        return _lies_in(self._caller(request), networks)
 
-    def _caller(self, request: web.Request) -> str | None:
-        """Of the addresses on the way the last that is no proxy of ours; what stands before it may be made up."""
-        on_the_way = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
-        caller = request.remote
-        while caller and on_the_way and _lies_in(caller, self._proxies):
-            caller = on_the_way.pop()
+    def _caller(self, request: web.Request) -> Address | None:
+        """Of the addresses on the way the last that is no proxy of ours; what stands before it may be made up. A proxy
+        may add a line of its own below the one that the caller wrote: all lines are one list."""
+        lines = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        on_the_way = [part.strip() for part in lines.split(",") if part.strip()]
+        caller = _address(request.remote or "")
+        while on_the_way and _lies_in(caller, self._proxies):
+            caller = _address(on_the_way.pop())
         return caller
 
 
@@ -68,9 +70,14 @@ def _first_that_fits(by_pattern: Mapping[str, Value], place: str) -> Value | Non
     return next((value for pattern, value in by_pattern.items() if fnmatchcase(place, pattern)), None)
 
 
-def _lies_in(caller: str, networks: Sequence[Network]) -> bool:
+def _address(text: str) -> Address | None:
+    """An IPv4 address is one also where a socket for both kinds writes it as `::ffff:10.1.2.3`."""
     try:
-        address = ip_address(caller)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return any(address in network for network in networks)
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _lies_in(caller: Address | None, networks: Sequence[Network]) -> bool:
+    return caller is not None and any(caller in network for network in networks)
