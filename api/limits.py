@@ -4,7 +4,8 @@ A bucket per process: with several processes behind a load balancer each takes i
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeVar
@@ -16,11 +17,15 @@ Address = IPv4Address | IPv6Address
 Value = TypeVar("Value")
 BURST_SECONDS = 5.0
 """So much of its rate may an account send at once after a pause."""
+CALLERS_REMEMBERED = 10_000
 
 
 class Limits:
     """`rates`: deliveries a second; `networks`: where deliveries may come from; both by "source/account", where `*`
-    stands for anything and the first that fits counts. `proxies`: whose X-Forwarded-For is believed."""
+    stands for anything and the first that fits counts. `proxies`: whose X-Forwarded-For is believed.
+
+    The rate holds twice: for each address that knocks, and for the account once a signature holds, so that a stranger
+    uses up nothing of what the source may send."""
 
     def __init__(
         self,
@@ -32,22 +37,17 @@ class Limits:
         self._rates = rates or {}
         self._networks = networks or {}
         self._proxies = proxies
-        self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._accounts, self._callers = _Buckets(clock), _Buckets(clock, CALLERS_REMEMBERED)
 
     def seconds_to_wait(self, place: str) -> float:
-        """0 when the delivery may come in; it then counts."""
+        """0 when the account may send one delivery more; it then counts."""
         rate = _first_that_fits(self._rates, place)
-        if rate is None:
-            return 0.0
-        now, full = self._clock(), max(rate * BURST_SECONDS, 1.0)
-        left, since = self._buckets.get(place, (full, now))
-        left = min(full, left + (now - since) * rate)
-        if left < 1:
-            self._buckets[place] = (left, now)
-            return (1 - left) / rate
-        self._buckets[place] = (left - 1, now)
-        return 0.0
+        return self._accounts.seconds_to_wait(place, rate) if rate else 0.0
+
+    def seconds_a_caller_waits(self, place: str, request: web.Request) -> float:
+        """The same for the address that knocks, whatever it brings."""
+        rate = _first_that_fits(self._rates, place)
+        return self._callers.seconds_to_wait((place, self._caller(request)), rate) if rate else 0.0
 
     def may_come_from(self, place: str, request: web.Request) -> bool:
         networks = _first_that_fits(self._networks, place)
@@ -64,6 +64,25 @@ class Limits:
         while on_the_way and _lies_in(caller, self._proxies):
             caller = _address(on_the_way.pop())
         return caller
+
+
+class _Buckets:
+    """`most`: so many are remembered; the one that was used the longest time ago is forgotten."""
+
+    def __init__(self, clock: Callable[[], float], most: int | None = None) -> None:
+        self._clock = clock
+        self._most = most
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    def seconds_to_wait(self, key: Hashable, rate: float) -> float:
+        now, full = self._clock(), max(rate * BURST_SECONDS, 1.0)
+        left, since = self._buckets.pop(key, (full, now))
+        left = min(full, left + (now - since) * rate)
+        wait = 0.0 if left >= 1 else (1 - left) / rate
+        self._buckets[key] = (left if wait else left - 1, now)
+        if self._most and len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        return wait
 
 
 def _first_that_fits(by_pattern: Mapping[str, Value], place: str) -> Value | None:

@@ -46,6 +46,9 @@ async def receive_webhook(call: Call[Place, Anything, bytes]) -> web.Response:
     if isinstance(verdict, Rejected):
         parts.tally.count(source, account, "bad_signatures", now)
         return refuse(401, "bad_signature", verdict.reason)
+    # What is not proven yet may be a stranger's: it uses up nothing of what the source may send.
+    if not isinstance(verdict, Unproven) and (wait := parts.limits.seconds_to_wait(f"{source}/{account}")):
+        return _too_many(f"{source}/{account} sends", wait)
     items = speaker.split(body)
     if isinstance(items, tuple) and len(items) > EVENTS_MAX:
         items = Malformed(reason=f"the delivery holds {len(items)} events; at most {EVENTS_MAX} are taken at a time")
@@ -94,10 +97,12 @@ def _known(parts: ApiParts, source: str, account: str) -> tuple[Speaker, Sequenc
 def _turned_away(limits: Limits, place: str, request: web.Request) -> web.Response | None:
     if not limits.may_come_from(place, request):
         return refuse(403, "forbidden", f"{place} does not take deliveries from this address")
-    wait = limits.seconds_to_wait(place)
-    if wait:
-        return refuse(429, "too_many", f"{place} sends too much at once", {"Retry-After": str(math.ceil(wait))})
-    return None
+    wait = limits.seconds_a_caller_waits(place, request)
+    return _too_many(f"this address sends {place}", wait) if wait else None
+
+
+def _too_many(who: str, wait: float) -> web.Response:
+    return refuse(429, "too_many", f"{who} too much at once", {"Retry-After": str(math.ceil(wait))})
 
 
 def _kept(headers: Mapping[str, str], speaker: Speaker) -> dict[str, str]:
@@ -117,7 +122,7 @@ _RECEIVED = {
     403: refused("the account takes no deliveries from that address", "forbidden"),
     404: _KNOWN,
     422: refused("a rule of the account refuses the event", "refused"),
-    429: refused("the account sends too much at once; `Retry-After` says when to try again", "too_many"),
+    429: refused("the account or this address sends too much; `Retry-After` says when to try again", "too_many"),
     503: UNAVAILABLE,
 }
 _ASKED = {

@@ -37,7 +37,29 @@ def test_an_account_sends_as_much_as_it_may_and_then_is_told_how_long_to_wait() 
 
 
 def test_without_a_rate_nobody_waits() -> None:
-    assert Limits(rates={"adyen/*": 1.0}).seconds_to_wait("stripe/a") == 0.0
+    limits = Limits(rates={"adyen/*": 1.0})
+    assert limits.seconds_to_wait("stripe/a") == 0.0
+    assert limits.seconds_a_caller_waits("stripe/a", request_from(STRANGER, {})) == 0.0
+
+
+def test_each_address_that_knocks_has_a_bucket_of_its_own_and_uses_up_nothing_of_the_account() -> None:
+    limits = Limits(rates={"stripe/*": 1.0}, clock=Clock())
+    knocks = [limits.seconds_a_caller_waits("stripe/a", request_from(STRANGER, {})) for _ in range(7)]
+    assert knocks == [0.0] * 5 + [1.0, 1.0]
+    assert limits.seconds_a_caller_waits("stripe/b", request_from(STRANGER, {})) == 0.0
+    assert limits.seconds_a_caller_waits("stripe/a", request_from(STRIPE, {})) == 0.0
+    assert limits.seconds_to_wait("stripe/a") == 0.0
+
+
+def test_addresses_without_end_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.limits.CALLERS_REMEMBERED", 3)
+    limits = Limits(rates={"stripe/*": 0.2}, clock=Clock())
+    for last in (1, 2, 3):
+        assert limits.seconds_a_caller_waits("stripe/a", request_from(f"203.0.113.{last}", {})) == 0.0
+    assert limits.seconds_a_caller_waits("stripe/a", request_from("203.0.113.1", {})) == 5.0
+    assert limits.seconds_a_caller_waits("stripe/a", request_from("203.0.113.4", {})) == 0.0
+    assert limits.seconds_a_caller_waits("stripe/a", request_from("203.0.113.1", {})) == 5.0
+    assert limits.seconds_a_caller_waits("stripe/a", request_from("203.0.113.2", {})) == 0.0, "forgotten"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +119,24 @@ async def test_too_much_is_told_to_come_later_and_is_not_stored(own_api: Running
         replies = [await post(api, event()) for _ in range(3)]
     assert [reply.status for reply in replies] == [200, 429, 429]
     assert await own_api.parts.store.pool.fetchval("select count(*) from inbox_keys") == 1
+
+
+async def test_a_stranger_who_sends_forged_events_without_end_keeps_nobody_else_out(own_api: RunningApi) -> None:
+    limits = Limits(rates={"stripe/default": 0.2}, proxies=[ip_network("127.0.0.0/8")])
+    async with running_api(own_api.parts.store, await dead_temporal(), limits=limits) as api:
+        by_a_stranger = {"X-Forwarded-For": STRANGER, "Stripe-Signature": "t=1,v1=00"}
+        forged = [await post(api, event(), headers=by_a_stranger) for _ in range(3)]
+        reply = await post(api, event(), headers={"X-Forwarded-For": STRIPE})
+    assert [reply.status for reply in forged] == [401, 429, 429]
+    assert reply.status == 200
+
+
+async def test_an_account_sends_no_more_from_many_addresses(own_api: RunningApi) -> None:
+    limits = Limits(rates={"stripe/default": 0.2}, proxies=[ip_network("127.0.0.0/8")])
+    async with running_api(own_api.parts.store, await dead_temporal(), limits=limits) as api:
+        replies = [await post(api, event(), headers={"X-Forwarded-For": address}) for address in (STRIPE, STRANGER)]
+    assert [reply.status for reply in replies] == [200, 429]
+    assert replies[1].body["detail"] == "stripe/default sends too much at once"
 
 
 async def test_an_address_that_is_not_listed_is_turned_away_before_its_body_is_read(own_api: RunningApi) -> None:

@@ -87,10 +87,11 @@ create table source_polls (
     primary key (source, account)
 );
 
--- `record` is what the merchant wrote, and outranks `told`, what sources told; the newest telling of a field counts.
+-- `record` is what the merchant wrote, and outranks `told`, what sources told; the newest telling of a field counts, and
+-- `told_times` has the time of each.
 alter table customers
     add column told jsonb not null default '{}',
-    add column told_at timestamptz,
+    add column told_times jsonb not null default '{}',
     alter column record set default '{}';
 
 alter table invoices add column version bigint not null default 0;

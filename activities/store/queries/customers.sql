@@ -5,13 +5,18 @@ on conflict (source, account, customer_id) do update
     set record = excluded.record, updated_at = excluded.updated_at;
 
 -- name: hear(source, account, customer_id, told, told_at, updated_at)!
--- Fields of the newest telling count, whatever arrives last.
-insert into customers as c (source, account, customer_id, told, told_at, updated_at)
-values (:source, :account, :customer_id, :told, :told_at, :updated_at)
+-- The newest telling of each field counts, whatever arrives last.
+insert into customers as c (source, account, customer_id, told, told_times, updated_at)
+select :source, :account, :customer_id, cast(:told as jsonb),
+    coalesce(jsonb_object_agg(field, cast(:told_at as timestamptz)), '{}'), :updated_at
+from jsonb_object_keys(cast(:told as jsonb)) field
 on conflict (source, account, customer_id) do update
-    set told = case when c.told_at is null or excluded.told_at >= c.told_at
-            then c.told || excluded.told else excluded.told || c.told end,
-        told_at = greatest(c.told_at, excluded.told_at),
+    set (told, told_times) = (
+            select c.told || coalesce(jsonb_object_agg(field, excluded.told -> field), '{}'),
+                c.told_times || coalesce(jsonb_object_agg(field, at), '{}')
+            from jsonb_each(excluded.told_times) as telling (field, at)
+            where coalesce(cast(c.told_times ->> field as timestamptz) <= cast(at #>> '{}' as timestamptz), true)
+        ),
         updated_at = excluded.updated_at;
 
 -- name: get(source, account, customer_id)$
