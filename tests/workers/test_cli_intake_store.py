@@ -51,7 +51,7 @@ async def test_a_rule_that_holds_back_good_events_comes_first_with_what_to_do(st
     await door.receive(odd[3], failure(900))
     await release(store, odd[0])
     good = failure(900, id=invoice_of(odd[1]))
-    await door.receive(good)
+    await door.receive(good, now=NOW + timedelta(hours=1))
     good_id = str((await door.row(good))["id"])
     await store.inbox.finish(good_id, "delivered", NOW, case_id=f"stripe/default/{invoice_of(odd[1])}")
 
