@@ -80,7 +80,9 @@ class Till:
 
 
 def adapters_at(url: str, session: aiohttp.ClientSession) -> Adapters:
-    return make_adapters(Settings(sandbox_url=url, outside_timeout_seconds=1), session)
+    """Of sources only Stripe has an owner."""
+    settings = Settings(sandbox_url=url, outside_timeout_seconds=1, owners={"stripe/*": "sandbox"})
+    return make_adapters(settings, session)
 
 
 @pytest.fixture

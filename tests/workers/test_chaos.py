@@ -23,6 +23,7 @@ import asyncpg
 import pytest
 
 from workers.embedded.postgres import get_server
+from workers.embedded.processes import Child
 from workers.embedded.stack import Stack, running_stack
 from workers.sandbox.stripe_events import body_of_event, sign
 from workers.temporal import leave
@@ -219,11 +220,18 @@ async def until_answered(stack: Stack, session: aiohttp.ClientSession, sent: Sen
 
 
 async def kill_worker(stack: Stack) -> None:
-    os.kill(stack.children["worker"].pid, signal.SIGKILL)
+    await kill_child(stack.children["worker"])
 
 
 async def kill_temporal(stack: Stack) -> None:
-    os.kill(stack.children["temporal"].pid, signal.SIGKILL)
+    await kill_child(stack.children["temporal"])
+
+
+async def kill_child(child: Child) -> None:
+    """One that ended by itself, since another was just killed, is started again a moment later, and killed then."""
+    while child.has_ended:
+        await asyncio.sleep(0.1)
+    os.kill(child.pid, signal.SIGKILL)
 
 
 async def kill_postgres(stack: Stack) -> None:
