@@ -87,6 +87,7 @@ class GroupCommit:
                 # One row may be at fault for all of them.
                 await self._commit_one_by_one(batch)
             except Exception as error:
+                # Whatever it was, each of them raises it; swallowed, they would wait for ever.
                 _tell(batch, error)
             finally:
                 self._free(events)
@@ -118,6 +119,7 @@ class GroupCommit:
                 async with self._pool.acquire() as connection:
                     _answer(one, await self._queries.receive(connection, **one.row))
             except Exception as error:
+                # It is raised where this row is waited for; the rows after it are still committed.
                 _tell([one], error)
 
 

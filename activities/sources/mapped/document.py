@@ -74,6 +74,7 @@ def _names_a_day(layout: str) -> str:
     """Written and read again it must be the same day, else something is missing or no such letter is known."""
     day = datetime(2031, 12, 24, tzinfo=UTC)
     try:
+        # A layout may have no zone: here only the day is compared, and a document names the zone beside the layout.
         read = datetime.strptime(day.strftime(layout), layout) if len(layout) <= 60 else None  # noqa: DTZ007
     except (ValueError, re.error):
         read = None

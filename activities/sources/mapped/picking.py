@@ -111,6 +111,7 @@ def a_moment(name: str, moment: Moment, look: Look) -> datetime | None:
 
 def _of_text(name: str, text: Any, moment: Moment) -> datetime:
     try:
+        # What names no zone is given the document's in the next line.
         when = datetime.strptime(text, moment.format) if moment.format else datetime.fromisoformat(text)  # noqa: DTZ007
         when = when if when.tzinfo else when.replace(tzinfo=ZoneInfo(moment.zone) if moment.zone else UTC)
         is_ours = EARLIEST <= when.timestamp() < LATEST

@@ -132,7 +132,7 @@ class _HmacVerifier(Verifier):
 
     def _message(self, headers: Mapping[str, str], body: bytes, at: str) -> bytes:
         parts = PLACEHOLDER.split(self._how.signed)
-        # Every second part is the name of a placeholder, the others are text in between.
+        # The pattern has a group: text and names of placeholders take turns, beginning with text.
         return b"".join(
             text.encode() if number % 2 == 0 else self._filled(text, headers, body, at)
             for number, text in enumerate(parts)

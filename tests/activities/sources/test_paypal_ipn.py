@@ -512,7 +512,7 @@ RECORDED: dict[str, tuple[Any, Lookup | None, bool] | Ignored] = {
             event_id="row-1",
             happened_at=datetime(2016, 9, 21, 23, 3, 13, tzinfo=UTC),
             invoice_id="12345678",
-            customer_id="XXXXXXXXXX",
+            customer_id="XXXXXXXXXX",  # so it stands in the recorded delivery: its publisher hid the payer
             paid=Money(amount_minor=150, currency="USD"),
         ),
         None,
