@@ -23,6 +23,7 @@ from activities.sources.adyen_refusals import network_of, reason_code, refusal, 
 from activities.sources.adyen_signatures import SIGNATURE_HEADER, usable_keys, why_body_fails, why_items_fail
 from activities.sources.adyen_signatures import complaint_about as complaint_about_key
 from activities.sources.contract import UNRESOLVED, Addressed, Item, Lookup, Rejected, Verified
+from activities.sources.customer_events import method_changed
 from activities.sources.customer_news import customer_news
 from activities.sources.reading import Node, ReadingSpeaker, Wrong, not_dunning, object_of, unknown_type
 from activities.sources.signatures import header_values
@@ -35,7 +36,6 @@ from policies.events import (
     Ignored,
     MethodChange,
     PaymentFailed,
-    PaymentMethodChanged,
     PaymentSucceeded,
 )
 from policies.money import EXPONENTS, Money
@@ -244,16 +244,12 @@ def _method_changed(event: _Event, change: MethodChange) -> Addressed:
     """Found by the customer: the payment that an event about a token names is the one that made the token."""
     if event.customer_id is None:
         raise event.extra.wrong("shopperReference", "the shopper's id")
-    return Addressed(
-        event=PaymentMethodChanged(
-            event_id=event.event_id,
-            happened_at=event.happened_at,
-            invoice_id=UNRESOLVED,
-            customer_id=event.customer_id,
-            change=change,
-            credential_id=event.credential_id,
-        ),
-        lookup=Lookup(customer_id=event.customer_id),
+    return method_changed(
+        event,
+        change,
+        Lookup(customer_id=event.customer_id),
+        credential_id=event.credential_id,
+        customer_id=event.customer_id,
     )
 
 

@@ -18,16 +18,15 @@ from activities.sources.braintree_payments import (
     payments_of,
 )
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup
+from activities.sources.customer_events import customer_changed, method_changed
 from activities.sources.customer_news import customer_news, full_name
 from activities.sources.reading import Node, Wrong, not_dunning, shown
 from policies.events import (
-    CustomerChanged,
     DisputeClosed,
     DisputeOpened,
     Ignored,
     MethodChange,
     PaymentFailed,
-    PaymentMethodChanged,
     PaymentSucceeded,
     SubscriptionCancelled,
 )
@@ -207,33 +206,17 @@ def _of_disputed(dispute: Node) -> Lookup:
 def _method_removed(said: Notification) -> Addressed:
     method = said.the_only_one()
     customer_id = method.id_or_none("customer_id")
-    return Addressed(
-        event=PaymentMethodChanged(
-            event_id=said.event_id,
-            happened_at=said.happened_at,
-            invoice_id=UNRESOLVED,
-            customer_id=customer_id,
-            change=MethodChange.REMOVED,
-            credential_id=method.id("token"),
-        ),
-        lookup=Lookup(credential_id=method.id("token")),
-        customer=customer_news(customer_id, email=method.optional_text("email")),
+    token = method.id("token")
+    news = customer_news(customer_id, email=method.optional_text("email"))
+    return method_changed(
+        said, MethodChange.REMOVED, Lookup(credential_id=token), credential_id=token, customer_id=customer_id, news=news
     )
 
 
 def _method_updated(said: Notification) -> Addressed:
     """A way to pay that another merchant shares with us (Braintree's grants) has new data, such as a new expiry."""
     token = said.about("granted_payment_instrument_update").id("token")
-    return Addressed(
-        event=PaymentMethodChanged(
-            event_id=said.event_id,
-            happened_at=said.happened_at,
-            invoice_id=UNRESOLVED,
-            change=MethodChange.UPDATED,
-            credential_id=token,
-        ),
-        lookup=Lookup(credential_id=token),
-    )
+    return method_changed(said, MethodChange.UPDATED, Lookup(credential_id=token), credential_id=token)
 
 
 def _customer_data_updated(said: Notification) -> Addressed | Ignored:
@@ -243,19 +226,14 @@ def _customer_data_updated(said: Notification) -> Addressed | Ignored:
     if customer_id is None:
         return not_dunning("data of a customer whom the notification does not name")
     profile = update.part("enriched_customer_data").part("profile_data")
-    return Addressed(
-        event=CustomerChanged(
-            event_id=said.event_id, happened_at=said.happened_at, invoice_id=UNRESOLVED, customer_id=customer_id
-        ),
-        lookup=Lookup(customer_id=customer_id),
-        customer=customer_news(
-            customer_id,
-            name=full_name(profile.optional_text("first_name"), profile.optional_text("last_name")),
-            email=profile.optional_text("email"),
-            phone=profile.optional_text("phone_number"),
-            postal_code=profile.part("billing_address").optional_text("postal_code"),
-        ),
+    news = customer_news(
+        customer_id,
+        name=full_name(profile.optional_text("first_name"), profile.optional_text("last_name")),
+        email=profile.optional_text("email"),
+        phone=profile.optional_text("phone_number"),
+        postal_code=profile.part("billing_address").optional_text("postal_code"),
     )
+    return customer_changed(said, customer_id, news)
 
 
 HANDLERS: dict[str, Callable[[Notification], Addressed | Ignored]] = {

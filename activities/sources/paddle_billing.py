@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup
-from activities.sources.customer_news import CustomerNews, customer_news
+from activities.sources.customer_events import customer_changed, method_changed
+from activities.sources.customer_news import customer_news
 from activities.sources.reading import Node, Wrong, not_dunning, shown, unknown_type
 from policies.declines import Decline, classify
 from policies.events import (
     ActionRequired,
-    CustomerChanged,
     DisputeClosed,
     DisputeOpened,
     FraudWarning,
@@ -21,7 +21,6 @@ from policies.events import (
     InvoiceVoided,
     MethodChange,
     PaymentFailed,
-    PaymentMethodChanged,
     PaymentSucceeded,
     SubscriptionCancelled,
 )
@@ -203,16 +202,8 @@ def _method_deleted(event: _Event) -> Addressed:
 
 def _method_changed(event: _Event, change: MethodChange) -> Addressed:
     customer_id = event.about.id("customer_id")
-    return Addressed(
-        event=PaymentMethodChanged(
-            event_id=event.event_id,
-            happened_at=event.happened_at,
-            invoice_id=UNRESOLVED,
-            customer_id=customer_id,
-            change=change,
-            credential_id=event.about.id("id"),
-        ),
-        lookup=Lookup(customer_id=customer_id),
+    return method_changed(
+        event, change, Lookup(customer_id=customer_id), credential_id=event.about.id("id"), customer_id=customer_id
     )
 
 
@@ -225,7 +216,7 @@ def _customer_told(event: _Event) -> Addressed:
         locale=customer.optional_text("locale"),
         since=customer.optional_moment_of_text("created_at"),
     )
-    return _changed(event, customer.id("id"), news)
+    return customer_changed(event, customer.id("id"), news)
 
 
 def _address_told(event: _Event) -> Addressed:
@@ -236,17 +227,7 @@ def _address_told(event: _Event) -> Addressed:
         subdivision=address.optional_text("region"),
         postal_code=address.optional_text("postal_code"),
     )
-    return _changed(event, address.id("customer_id"), news)
-
-
-def _changed(event: _Event, customer_id: str, news: CustomerNews | None) -> Addressed:
-    return Addressed(
-        event=CustomerChanged(
-            event_id=event.event_id, happened_at=event.happened_at, invoice_id=UNRESOLVED, customer_id=customer_id
-        ),
-        lookup=Lookup(customer_id=customer_id),
-        customer=news,
-    )
+    return customer_changed(event, address.id("customer_id"), news)
 
 
 HANDLERS: dict[str, Callable[[_Event], Addressed | Ignored]] = {

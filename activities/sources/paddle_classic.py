@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup, Rejected, Verified
+from activities.sources.customer_events import customer_changed
 from activities.sources.customer_news import CustomerNews, customer_news
 from activities.sources.form_reading import pairs_of
 from activities.sources.reading import Node, Wrong, not_dunning, unknown_type
 from policies.events import (
-    CustomerChanged,
     DisputeClosed,
     DisputeOpened,
     Ignored,
@@ -164,13 +164,7 @@ def _subscription_cancelled(alert: _Alert) -> Addressed:
 def _subscription_told(alert: _Alert) -> Addressed:
     """A plan, a price or a date: no news of a payment, and the only word of who the customer is."""
     customer_id = alert.form.id("user_id")
-    return Addressed(
-        event=CustomerChanged(
-            event_id=alert.event_id, happened_at=alert.happened_at, invoice_id=UNRESOLVED, customer_id=customer_id
-        ),
-        lookup=Lookup(customer_id=customer_id),
-        customer=_news(alert.form),
-    )
+    return customer_changed(alert, customer_id, _news(alert.form))
 
 
 def _dispute_created(alert: _Alert) -> Addressed:

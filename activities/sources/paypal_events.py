@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup
+from activities.sources.customer_events import method_changed
 from activities.sources.customer_news import CustomerNews, customer_news, full_name
 from activities.sources.reading import Node, not_dunning, unknown_type
 from policies.declines import Decline, classify
@@ -21,7 +22,6 @@ from policies.events import (
     MandateChanged,
     MethodChange,
     PaymentFailed,
-    PaymentMethodChanged,
     PaymentSucceeded,
     SubscriptionCancelled,
 )
@@ -245,17 +245,8 @@ def _method(change: MethodChange) -> Callable[[_Event], Addressed]:
         token = event.about.id("id")
         customer_id = event.about.part("customer").id_or_none("id") or event.about.id_or_none("external_customer_id")
         by_customer = change is MethodChange.ADDED and customer_id
-        return Addressed(
-            event=PaymentMethodChanged(
-                event_id=event.event_id,
-                happened_at=event.happened_at,
-                invoice_id=UNRESOLVED,
-                customer_id=customer_id,
-                change=change,
-                credential_id=token,
-            ),
-            lookup=Lookup(customer_id=customer_id) if by_customer else Lookup(credential_id=token),
-        )
+        lookup = Lookup(customer_id=customer_id) if by_customer else Lookup(credential_id=token)
+        return method_changed(event, change, lookup, credential_id=token, customer_id=customer_id)
 
     return handler
 

@@ -7,11 +7,12 @@ None of these events names an invoice: the relay tells the customer's open cases
 from collections.abc import Callable
 
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup
+from activities.sources.customer_events import customer_changed, method_changed
 from activities.sources.customer_news import CustomerNews, customer_news
 from activities.sources.reading import Node, not_dunning, shown
 from activities.sources.stripe_reading import StripeEvent
 from policies.declines import Category, Decline, classify
-from policies.events import CustomerChanged, Ignored, MandateChanged, MethodChange, PaymentMethodChanged
+from policies.events import Ignored, MandateChanged, MethodChange
 
 
 def news_of_invoice(invoice: Node) -> CustomerNews | None:
@@ -59,13 +60,7 @@ def _locale(customer: Node) -> str | None:
 
 def _customer_told(event: StripeEvent) -> Addressed:
     customer_id = event.about.id("id")
-    return Addressed(
-        event=CustomerChanged(
-            event_id=event.event_id, happened_at=event.happened_at, invoice_id=UNRESOLVED, customer_id=customer_id
-        ),
-        lookup=Lookup(customer_id=customer_id),
-        customer=_news_of_customer(event.about),
-    )
+    return customer_changed(event, customer_id, _news_of_customer(event.about))
 
 
 def _customer_updated(event: StripeEvent) -> Addressed:
@@ -117,17 +112,8 @@ def _source_expiring(event: StripeEvent) -> Addressed:
 def _method_changed(
     event: StripeEvent, change: MethodChange, credential_id: str | None, customer_id: str | None
 ) -> Addressed:
-    return Addressed(
-        event=PaymentMethodChanged(
-            event_id=event.event_id,
-            happened_at=event.happened_at,
-            invoice_id=UNRESOLVED,
-            customer_id=customer_id,
-            change=change,
-            credential_id=credential_id,
-        ),
-        lookup=Lookup(customer_id=customer_id) if customer_id else Lookup(credential_id=credential_id),
-    )
+    lookup = Lookup(customer_id=customer_id) if customer_id else Lookup(credential_id=credential_id)
+    return method_changed(event, change, lookup, credential_id=credential_id, customer_id=customer_id)
 
 
 # Mandates
