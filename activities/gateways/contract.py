@@ -1,7 +1,9 @@
-"""The gateway port. Charge means: collect this invoice at the system that owns it.
+"""The gateway port: who moves money.
 
-Only an explicit yes or no is Succeeded or Declined. `Unavailable` is raised only when the request certainly was not
-accepted; once a byte was sent and no clear answer came the outcome is Unknown. No retries here: Temporal owns them.
+Charge means: collect this invoice at the system that owns it. A gateway that does not own it takes the sum, and its
+owner is told afterwards (`Owner.record_payment`). Only an explicit yes or no is Succeeded or Declined. `Unavailable` is
+raised only when the request certainly moved no money; once the byte that moves it was sent and no clear answer came the
+outcome is Unknown. No retries here: Temporal owns them.
 """
 
 from datetime import datetime, timedelta
@@ -9,19 +11,33 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from policies.base import Record
+from policies.base import Record, UtcTime
 from policies.declines import Decline
+from policies.instruments import Initiator, Instrument, PaymentType
 from policies.money import Money
 
 
 class GatewayCharge(Record):
-    """`key` is the idempotency key; `invoice_id` is collected from `credential_id`. `now` is the case's time."""
+    """`key` is the idempotency key, carried to the wire. `invoice_id` as its owner names it; `owned_here`: that owner is
+    this gateway. `customer_id` as the gateway names the customer. `now` is the case's time."""
 
     key: str
     invoice_id: str
     credential_id: str
     amount: Money
     now: datetime
+    customer_id: str = ""
+    owned_here: bool = True
+    initiator: Initiator = Initiator.MERCHANT
+    instrument: Instrument = Instrument()
+
+
+class SentCharge(GatewayCharge):
+    """A charge of which perhaps something was sent. `sent_at`: by our clock (UTC), before the first byte. `reference`:
+    the gateway's own id of it, once it was told."""
+
+    sent_at: UtcTime
+    reference: str | None = None
 
 
 class Succeeded(Record):
@@ -53,7 +69,7 @@ ChargeOutcome = Annotated[Succeeded | Declined | Pending | Unknown, Field(discri
 
 
 class NeverArrived(Record):
-    """The gateway has no record of the key."""
+    """The gateway has no record of the charge."""
 
     kind: Literal["never_arrived"] = "never_arrived"
 
@@ -61,20 +77,76 @@ class NeverArrived(Record):
 LookUpOutcome = Annotated[Succeeded | Declined | Pending | Unknown | NeverArrived, Field(discriminator="kind")]
 
 
+class StoredMethod(Record):
+    """A way to pay that the gateway keeps. `fingerprint`: the same for the same card under any token, None where the
+    gateway tells none. `expires`: the last day of its month, as YYYY-MM."""
+
+    credential_id: str
+    instrument: Instrument = Instrument()
+    fingerprint: str | None = None
+    expires: Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}$")] | None = None
+    is_default: bool = False
+
+
+class UpdateSession(Record):
+    """Where a customer gives a new way to pay, so that no card data passes through us. `url`: a page of the gateway;
+    `client_token`: what its fields in our page are opened with. One of them is set."""
+
+    reference: str
+    url: str | None = None
+    client_token: str | None = None
+    expires_at: UtcTime | None = None
+
+
 class Capabilities(Record):
-    """`keys_live_for`: how long the gateway recognises an idempotency key; nothing is resent after it."""
+    """What an adapter can do; docs/gateways/README.md prints them side by side.
+
+    `keys_live_for`: how long the gateway recognises an idempotency key; nothing is resent after it. `looks_up`:
+    `by_key`, `by_reading` (its records tell the attempt apart by a mark of ours or by invoice and time), or
+    `by_repeating`: there is no reading, so the same request is repeated under the same key while the key lives, after
+    the invoice was read once more. `owns_invoices`: it is a source as well, and charges its own invoices.
+    `part_payments`: less than the invoice can be collected. `settles_later`: an accepted charge is Pending first.
+    """
 
     keys_live_for: timedelta
+    looks_up: Literal["by_key", "by_reading", "by_repeating"] = "by_key"
+    owns_invoices: bool = False
+    collects_others: bool = True
+    payment_types: tuple[PaymentType, ...] = (PaymentType.CARD,)
+    part_payments: bool = True
+    settles_later: bool = False
+    lists_methods: bool = False
+    refreshes_cards: bool = False
+    opens_update_sessions: bool = False
+    api_version: str = ""
 
 
 class Gateway(Protocol):
+    """Every method raises Unavailable, RateLimited or Misconfigured, and no other error."""
+
     name: str
+    """Names the table of decline codes as well: `stripe`, `adyen`, ..."""
+
     capabilities: Capabilities
 
     async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
-        """Raises Unavailable, RateLimited or Misconfigured; see the module's first words."""
+        """See the module's first words for what may be raised."""
         ...
 
-    async def look_up(self, key: str, now: datetime) -> LookUpOutcome:
-        """What became of the charge with this key. Raises Unavailable or Misconfigured."""
+    async def look_up(self, sent: SentCharge) -> LookUpOutcome:
+        """What became of it; reads only. Unknown where the gateway can say nothing (`looks_up` is `by_repeating`).
+        NeverArrived only on the gateway's own word."""
+        ...
+
+    async def payment_methods(self, customer_id: str) -> tuple[StoredMethod, ...]:
+        """The default first; empty where the gateway keeps none for that customer or cannot list them."""
+        ...
+
+    async def refreshed(self, customer_id: str, credential_id: str, since: datetime) -> StoredMethod | None:
+        """What the network's account updater made of a stored card after `since`: the renewed card (perhaps under
+        another id), None when nothing has changed or the gateway cannot tell."""
+        ...
+
+    async def update_session(self, customer_id: str, return_url: str) -> UpdateSession:
+        """Raises Misconfigured where `opens_update_sessions` is false."""
         ...

@@ -5,13 +5,14 @@ we have."""
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from activities.customers import Customer
 from activities.sources.customer_news import CustomerNews
 from policies.base import Identifier, Record, UtcTime
 from policies.events import AnyEvent, Ignored, Unreadable
 from policies.invoices import InvoiceNow
+from policies.money import Money
 
 
 class Verified(Record):
@@ -63,7 +64,9 @@ class Addressed(Record):
     what it tells of a person on top; that goes to the customer directory and into no history. `undated`: the source
     sends no times; the relay takes the time of receipt for `event.happened_at`. `one_payment`: the sum of a success is
     that of one payment, and only the invoice says whether more is owed; the relay reads it. `running_account`: the
-    claim is a subscription that goes on, so a failure after a write-off is a new debt."""
+    claim is a subscription that goes on, so a failure after a write-off is a new debt. `attempt_key`: the key of an
+    attempt of ours that the sender repeats to us, and `reference` its own id of it: the attempt is settled in the
+    ledger, and its case is told, wherever that case's invoice is owned."""
 
     event: AnyEvent
     lookup: Lookup | None = None
@@ -71,6 +74,8 @@ class Addressed(Record):
     undated: bool = False
     one_payment: bool = False
     running_account: bool = False
+    attempt_key: Identifier | None = None
+    reference: Identifier | None = None
 
     def dated(self, received_at: datetime) -> "Addressed":
         if not self.undated:
@@ -122,10 +127,34 @@ class Prover(Protocol):
     ) -> Verified | Rejected: ...
 
 
-class Owner(Protocol):
-    """Raises Unavailable, Misconfigured or NotFound (no such invoice). `now` is the case's time."""
+class PaymentElsewhere(Record):
+    """Money for an invoice that a gateway took which does not own it. `key`: of the attempt; telling it again changes
+    nothing. `reference`: the gateway's id of the payment. `at`: the case's time."""
 
-    async def invoice_now(self, invoice_id: str, now: datetime) -> InvoiceNow: ...
+    key: str
+    invoice_id: Identifier
+    amount: Money
+    gateway: str
+    reference: str
+    at: UtcTime
+
+
+class CloseOut(Record):
+    """How an invoice is to end at its owner when its case gave it up. `key` makes repeating it harmless."""
+
+    key: str
+    invoice_id: Identifier
+    subscription_id: Identifier | None
+    how: Literal["mark_uncollectible", "cancel_subscription"]
+
+
+class Owner(Protocol):
+    """Raises Unavailable, RateLimited, Misconfigured or NotFound (no such invoice). `now` is the case's time."""
+
+    async def invoice_now(self, invoice_id: str, now: datetime) -> InvoiceNow:
+        """With the attempts that others made. What carries a key of ours is left out; what merely may be ours is told,
+        under the gateway's reference, by which the ledger knows it."""
+        ...
 
     async def customer(self, customer_id: str) -> Customer | None:
         """Name, segment and contact points as far as the owner knows them; None when it knows nothing."""
@@ -133,6 +162,15 @@ class Owner(Protocol):
 
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         """The invoice that a payment pays; None when it pays none."""
+        ...
+
+    async def record_payment(self, payment: PaymentElsewhere) -> None:
+        """Books the money on the invoice; harmless to repeat. Raises Misconfigured where the owner cannot."""
+        ...
+
+    async def close_out(self, ending: CloseOut) -> None:
+        """Harmless to repeat, and to an invoice that has ended otherwise. Raises Misconfigured where the owner
+        cannot."""
         ...
 
     def events_since(self, source: str, since: datetime) -> AsyncIterator[Item] | None:

@@ -8,7 +8,7 @@ from activities.gateways.contract import Declined, Gateway, GatewayCharge, Never
 from activities.gateways.sandbox import SandboxGateway
 from activities.sandbox_client import SandboxClient
 from policies.money import Money
-from tests.activities.gateways.contract import Charge, GatewayContract
+from tests.activities.gateways.contract import SOME_CHARGE, Charge, GatewayContract, sent
 from tests.fixtures.sandbox import START, RunningSandbox, day
 from tests.fixtures.troubled import Trouble, troubled
 
@@ -48,7 +48,12 @@ class SandboxStand:
         return sum(line["status"] == "succeeded" for line in await self.sandbox.ledger(charge.invoice_id))
 
     @asynccontextmanager
-    async def troubled_gateway(self, trouble: Trouble) -> AsyncIterator[Gateway]:
+    async def troubled(self, trouble: Trouble) -> AsyncIterator[tuple[Gateway, GatewayCharge]]:
+        async with self.troubled_readings(trouble) as gateway:
+            yield gateway, SOME_CHARGE
+
+    @asynccontextmanager
+    async def troubled_readings(self, trouble: Trouble) -> AsyncIterator[Gateway]:
         async with troubled(trouble) as url, aiohttp.ClientSession() as session:
             yield SandboxGateway(SandboxClient(session, url, timeout_seconds=0.5))
 
@@ -71,14 +76,14 @@ class TestSandboxGateway(GatewayContract):
         charge = await stand.charge_of("answer_never_comes")
         assert isinstance(await stand.gateway.charge(charge), Unknown)
         assert await stand.money_taken(charge) == 1
-        assert isinstance(await stand.gateway.look_up(charge.key, START), Succeeded)
+        assert isinstance(await stand.gateway.look_up(sent(charge)), Succeeded)
         assert isinstance(await stand.gateway.charge(charge), Succeeded)
         assert await stand.money_taken(charge) == 1
 
     async def test_a_request_that_never_arrives_is_unknown_until_the_look_up(self, stand: SandboxStand) -> None:
         charge = await stand.charge_of("never_arrives")
         assert isinstance(await stand.gateway.charge(charge), Unknown)
-        assert await stand.gateway.look_up(charge.key, START) == NeverArrived()
+        assert await stand.gateway.look_up(sent(charge)) == NeverArrived()
         second = charge.model_copy(update={"key": "att_second"})
         assert isinstance(await stand.gateway.charge(second), Succeeded)
         assert await stand.money_taken(charge) == 1
@@ -90,7 +95,7 @@ class TestSandboxGateway(GatewayContract):
         charge = await stand.charge_of("generic")
         await stand.sandbox.post(f"/world/invoices/{charge.invoice_id}/{change}")
         assert isinstance(await stand.gateway.charge(charge), Unknown)
-        assert await stand.gateway.look_up(charge.key, START) == NeverArrived()
+        assert await stand.gateway.look_up(sent(charge)) == NeverArrived()
         assert await stand.sandbox.ledger(charge.invoice_id) == []
 
     async def test_the_case_s_own_time_reaches_the_gateway(self, stand: SandboxStand) -> None:

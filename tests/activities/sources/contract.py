@@ -1,12 +1,12 @@
 """What every Owner promises: the invoice as it is now, an honest NotFound, and no answer at all as Unavailable."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pytest
 
 from activities.errors import Misconfigured, NotFound, Unavailable
-from activities.sources.contract import Owner
+from activities.sources.contract import CloseOut, Owner, PaymentElsewhere
 from policies.declines import Category
 from policies.invoices import InvoiceStatus
 from policies.money import Money
@@ -18,6 +18,10 @@ class OwnerStand(Protocol):
     """The adapter with an owner behind it that has what is asked for. Every invoice is 29.00 EUR, due at `START`."""
 
     owner: Owner
+    books_payments: bool
+    """Whether money that came another way can be booked on an invoice."""
+    closes_out: frozenset[str]
+    """The ways in which an invoice can be ended there; see `CloseOut.how`."""
 
     async def failed_invoice(self) -> str:
         """The id of an open invoice whose first charge failed at `START` for want of funds."""
@@ -90,6 +94,43 @@ class OwnerContract:
 
     async def test_a_payment_of_no_invoice_leads_nowhere(self, owners: OwnerStand) -> None:
         assert await owners.owner.invoice_of_payment("pi_of_nothing") is None
+
+    async def test_money_that_came_another_way_is_booked_once(self, owners: OwnerStand) -> None:
+        invoice_id = await owners.failed_invoice()
+        payment = PaymentElsewhere(
+            key="att_elsewhere",
+            invoice_id=invoice_id,
+            amount=Money(amount_minor=2900, currency="EUR"),
+            gateway="elsewhere",
+            reference="psp_1",
+            at=day(1),
+        )
+        if not owners.books_payments:
+            with pytest.raises(Misconfigured):
+                await owners.owner.record_payment(payment)
+            return
+        await owners.owner.record_payment(payment)
+        await owners.owner.record_payment(payment)
+        invoice = await owners.owner.invoice_now(invoice_id, day(2))
+        assert invoice.status is InvoiceStatus.PAID
+        assert invoice.due.amount_minor == 0
+
+    @pytest.mark.parametrize("how", ["mark_uncollectible", "cancel_subscription"])
+    async def test_what_was_given_up_ends_at_its_owner_and_that_twice_is_once(
+        self, owners: OwnerStand, how: Literal["mark_uncollectible", "cancel_subscription"]
+    ) -> None:
+        invoice_id = await owners.failed_invoice()
+        invoice = await owners.owner.invoice_now(invoice_id, START)
+        ending = CloseOut(key="end_1", invoice_id=invoice_id, subscription_id=invoice.subscription_id, how=how)
+        if how not in owners.closes_out:
+            with pytest.raises(Misconfigured):
+                await owners.owner.close_out(ending)
+            return
+        await owners.owner.close_out(ending)
+        await owners.owner.close_out(ending)
+        ended = await owners.owner.invoice_now(invoice_id, day(2))
+        assert ended.status in (InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.CANCELLED)
+        assert ended.due.amount_minor == 0
 
     @pytest.mark.parametrize("trouble", [t for t in Trouble if t is not Trouble.STRANGER])
     async def test_no_clear_answer_is_unavailable(self, owners: OwnerStand, trouble: Trouble) -> None:

@@ -1,0 +1,91 @@
+"""One model per gateway of what an account of it needs, as it stands in RECOUP_GATEWAYS. Light: no vendor's client is
+imported here.
+
+Addresses are those of the vendors; tests put a local server in their place.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+
+class _Account(BaseModel):
+    """`rate_per_second`: charges that Temporal lets through, over all workers together. `timeout_seconds` bounds one
+    call. `base_url`: in place of the vendor's address."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate_per_second: Annotated[float, Field(gt=0)] = 20
+    timeout_seconds: Annotated[float, Field(gt=0, le=55)] = 20
+    base_url: str | None = None
+
+
+class SandboxAccount(_Account):
+    kind: Literal["sandbox"] = "sandbox"
+    rate_per_second: Annotated[float, Field(gt=0)] = 100
+
+
+class StripeAccount(_Account):
+    """`api_key`: a secret or restricted key (`sk_…`, `rk_…`)."""
+
+    kind: Literal["stripe"] = "stripe"
+    api_key: SecretStr
+
+
+class AdyenAccount(_Account):
+    """`live_url_prefix`: of the live endpoints, from Customer Area; without one it is the test environment."""
+
+    kind: Literal["adyen"] = "adyen"
+    api_key: SecretStr
+    merchant_account: str
+    live_url_prefix: str | None = None
+
+
+class BraintreeAccount(_Account):
+    """`merchant_accounts`: the merchant account id per currency; left out, the default one takes everything."""
+
+    kind: Literal["braintree"] = "braintree"
+    merchant_id: str
+    public_key: str
+    private_key: SecretStr
+    live: bool = False
+    merchant_accounts: dict[str, str] = {}
+
+
+class PayPalAccount(_Account):
+    kind: Literal["paypal"] = "paypal"
+    client_id: str
+    client_secret: SecretStr
+    live: bool = False
+
+
+class GoCardlessAccount(_Account):
+    kind: Literal["gocardless"] = "gocardless"
+    access_token: SecretStr
+    live: bool = False
+
+
+GatewayAccount = Annotated[
+    SandboxAccount | StripeAccount | AdyenAccount | BraintreeAccount | PayPalAccount | GoCardlessAccount,
+    Field(discriminator="kind"),
+]
+
+
+class GatewayAccounts(BaseModel):
+    """By place, "gateway/account"; the kind of each is the first half of its name and need not be written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by_place: dict[Annotated[str, Field(pattern="^[a-z]+/[A-Za-z0-9_.-]+$")], GatewayAccount]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kinds_by_name(cls, raw: Any) -> Any:
+        places = raw.get("by_place") if isinstance(raw, dict) else None
+        if not isinstance(places, dict):
+            return raw
+        named = {
+            place: {"kind": place.partition("/")[0], **account} if isinstance(account, dict) else account
+            for place, account in places.items()
+        }
+        return {**raw, "by_place": named}
