@@ -15,6 +15,7 @@ from activities.sources.braintree_payments import (
     customer_of,
     decline_of,
     news_of,
+    our_key_of,
     payments_of,
 )
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup
@@ -104,8 +105,18 @@ def _transaction(said: Notification) -> Addressed | Ignored:
     if transaction.optional_text("type") == "credit":
         return not_dunning("a refund")
     if status in FAILED:
-        return _failed(said, claim, transaction, _amount(transaction))
-    return _paid(said, claim, transaction) if status in PAID else not_dunning(f"the transaction is {shown(status)}")
+        return _marked(_failed(said, claim, transaction, _amount(transaction)), transaction)
+    if status in PAID:
+        return _marked(_paid(said, claim, transaction), transaction)
+    return not_dunning(f"the transaction is {shown(status)}")
+
+
+def _marked(said: Addressed | Ignored, transaction: Node) -> Addressed | Ignored:
+    """A sale of ours carries the key of its attempt, whoever owns the invoice that it was for."""
+    key = our_key_of(transaction)
+    if key is None or isinstance(said, Ignored):
+        return said
+    return said.model_copy(update={"attempt_key": key, "reference": transaction.id("id")})
 
 
 def _failed(

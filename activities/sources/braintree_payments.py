@@ -7,6 +7,7 @@ retries of a subscription that is past due do not change it (reference/response/
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from activities.sources.customer_news import CustomerNews, customer_news, full_name
 from activities.sources.reading import Node
@@ -24,6 +25,9 @@ WALLETS = frozenset({"paypal_account", "venmo_account"})
 TOKEN_HOLDERS = (
     "credit_card apple_pay android_pay_card paypal venmo_account us_bank_account sepa_debit_account_detail".split()
 )
+
+OUR_KEY = re.compile("att_[0-9a-f]{40}")
+"""The key of an attempt of ours, which a sale through `gateways/braintree.py` carries as its order id."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -69,6 +73,24 @@ def _of_period(subscription_id: str, dated: Node) -> str:
     """The subscription alone where the notification does not say which period, as in Braintree's samples."""
     start = dated.optional_text("billing_period_start_date")
     return f"{subscription_id}.{start}" if start and _DATE.fullmatch(start) else subscription_id
+
+
+def subscription_of(invoice_id: str) -> str:
+    return invoice_id.rpartition(".")[0] if first_day_of(invoice_id) else invoice_id
+
+
+def first_day_of(invoice_id: str) -> date | None:
+    """The first day of the period that is claimed; None where the claim names only the subscription."""
+    day = invoice_id.rpartition(".")[2]
+    try:
+        return date.fromisoformat(day) if _DATE.fullmatch(day) else None
+    except ValueError:
+        return None
+
+
+def our_key_of(payment: Node) -> str | None:
+    order_id = payment.optional_text("order_id")
+    return order_id if order_id and OUR_KEY.fullmatch(order_id) else None
 
 
 def payments_of(claim: Claim, statuses: frozenset[str]) -> Iterator[Node]:

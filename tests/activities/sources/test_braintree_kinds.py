@@ -77,6 +77,22 @@ def test_a_transaction_that_settled_or_was_tried_again_is_judged_by_its_status(k
     assert refund == Ignored(reason=IgnoredBecause.NOT_DUNNING, detail="a refund")
 
 
+KEY = "att_0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize("status", ["settled", "settlement_declined"])
+def test_news_of_a_sale_of_ours_repeats_the_key_of_its_attempt(status: str) -> None:
+    xml = XML["transaction"].replace("settlement_declined</status>", f"{status}</status>")
+    answer = normalise(xml.replace("<type>", f"<order-id>{KEY}</order-id><type>"))
+    assert (answer.attempt_key, answer.reference) == (KEY, "rcpdebit")
+
+
+@pytest.mark.parametrize("order_id", ["order-17", KEY[:-1], KEY.upper(), KEY + "0", ""])
+def test_an_order_id_of_somebody_else_is_no_key_of_ours(order_id: str) -> None:
+    answer = normalise(XML["transaction"].replace("<type>", f"<order-id>{order_id}</order-id><type>"))
+    assert (answer.attempt_key, answer.reference) == (None, None)
+
+
 DISPUTE_AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
