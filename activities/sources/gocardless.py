@@ -8,6 +8,7 @@ To understand one more type: a function from `_Event`, a row in HANDLERS (or a s
 table of the test.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +56,24 @@ BY_THE_MERCHANT = {"payment_cancelled", "instalment_schedule_cancelled", "subscr
 FIRST_PAYMENT = "initial_one_off_payment_failed"
 
 MANDATE_ENDED = classify("gocardless", "mandate_cancelled")
+
+ATTEMPT_MARK, CLAIM_MARK = "recoup_attempt", "recoup_invoice"
+"""What our gateway writes into the metadata of a payment that it creates: the attempt's key, and which claim it pays.
+A retry's metadata stands on the event `resubmission_requested` alone."""
+
+_ATTEMPT_KEY, _PAYMENT_ID = re.compile("att_[0-9a-f]{40}"), re.compile("PM[0-9A-Z]{1,30}")
+
+
+def attempt_marked(metadata: Mapping[str, object]) -> str | None:
+    """The key of an attempt of ours; anything else under that name is somebody else's."""
+    key = metadata.get(ATTEMPT_MARK)
+    return key if isinstance(key, str) and _ATTEMPT_KEY.fullmatch(key) else None
+
+
+def claim_marked(metadata: Mapping[str, object]) -> str | None:
+    """The GoCardless payment that this one is paid in place of; None when the claim is another system's."""
+    claim = metadata.get(CLAIM_MARK)
+    return claim if isinstance(claim, str) and _PAYMENT_ID.fullmatch(claim) else None
 
 
 class GoCardlessSpeaker(ReadingSpeaker):
@@ -107,7 +126,8 @@ class GoCardlessSpeaker(ReadingSpeaker):
             return unknown_type(kind)
         undated = told.fields.get("created_at") is None
         happened_at = NO_TIME if undated else told.moment_of_text("created_at")
-        said = handler(_Event(event_id, happened_at, told.part("links"), told.part("details")))
+        told_of = told.part("resource_metadata").fields
+        said = handler(_Event(event_id, happened_at, told.part("links"), told.part("details"), told_of))
         return said.model_copy(update={"undated": undated}) if isinstance(said, Addressed) else said
 
 
@@ -123,6 +143,22 @@ def _item(event: Node, written: bytes) -> Item:
     return Item(event_key=event.id_or_none("id") or key_by_hash(written), body=written)
 
 
+def decline_told(details: Node) -> Decline | None:
+    """By the scheme's code where there is one: the cause `bank_account_closed` may mean that the payer has died."""
+    scheme = Network.named(details.optional_text("scheme"))
+    cause, code = details.code("cause"), details.code("reason_code")
+    if code and scheme in CODES_BEHIND_A_FILE:
+        code = code.rpartition("-")[2]
+    if not cause and not code:
+        return None
+    return classify("gocardless", cause, code, network=scheme, payment_type=PaymentType.BANK_DEBIT)
+
+
+def decline_of_ended(decline: Decline | None) -> Decline:
+    """Without a mandate nothing can be collected, however mild the reason for its end sounds."""
+    return decline if decline and decline.retryable is not Retryable.YES else MANDATE_ENDED
+
+
 # From event to fact
 
 
@@ -132,6 +168,7 @@ class _Event:
     happened_at: datetime
     links: Node
     details: Node
+    resource_metadata: Mapping[str, object]
 
     @property
     def cause(self) -> str | None:
@@ -139,20 +176,11 @@ class _Event:
 
     @property
     def decline(self) -> Decline | None:
-        """By the scheme's code where there is one: the cause `bank_account_closed` may mean that the payer has died."""
-        scheme = Network.named(self.details.optional_text("scheme"))
-        code = self.details.code("reason_code")
-        if code and scheme in CODES_BEHIND_A_FILE:
-            code = code.rpartition("-")[2]
-        if not self.cause and not code:
-            return None
-        return classify("gocardless", self.cause, code, network=scheme, payment_type=PaymentType.BANK_DEBIT)
+        return decline_told(self.details)
 
     @property
     def decline_of_ended_mandate(self) -> Decline:
-        """Without a mandate nothing can be collected, however mild the reason for its end sounds."""
-        decline = self.decline
-        return decline if decline and decline.retryable is not Retryable.YES else MANDATE_ENDED
+        return decline_of_ended(self.decline)
 
 
 def _told(
@@ -173,8 +201,13 @@ def _told(
 
 
 def _told_of_payment(event: _Event, fact: Callable[..., AnyEvent], **fields: Any) -> Addressed:
-    """GoCardless' payment is the claim: it is retried under the same id."""
-    return _told(event, fact, invoice_id=event.links.id("payment"), **fields)
+    """GoCardless' payment is the claim: it is retried under the same id. One that our gateway created is an attempt at
+    another claim, and says so."""
+    payment_id, key = event.links.id("payment"), attempt_marked(event.resource_metadata)
+    if key is None:
+        return _told(event, fact, invoice_id=payment_id, **fields)
+    told = _told(event, fact, invoice_id=claim_marked(event.resource_metadata) or payment_id, **fields)
+    return told.model_copy(update={"attempt_key": key, "reference": payment_id})
 
 
 def _payment_failed(event: _Event) -> Addressed:
@@ -201,6 +234,8 @@ def _payment_cancelled(event: _Event) -> Addressed | Ignored:
     have no details; that another event brought this one about says the same."""
     if event.cause == FIRST_PAYMENT:
         return not_dunning("first payment of a new subscription")
+    if attempt_marked(event.resource_metadata):
+        return _not_paid(event, event.decline)  # an attempt of ours was called off, and the claim is owed as before
     if event.cause and event.cause not in BY_THE_MERCHANT:
         return _not_paid(event, event.decline_of_ended_mandate)
     if not event.details.fields and event.links.optional_text("parent_event"):
