@@ -7,6 +7,7 @@ Sources (November 2026): developer.gocardless.com/api-reference (errors, rate li
 keys), gocardless.com/blog/idempotency-keys, gocardless_pro 3.22 (api_client.py, services/base_service.py).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -208,9 +209,14 @@ def _refused(status: int, body: Fields) -> Refused:
     error = error if isinstance(error, dict) else {}
     kind, told = error.get("type"), error.get("errors")
     each = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    reasons = tuple(one["reason"] for one in each if isinstance(one.get("reason"), str))
+    reasons = tuple(one["reason"] for one in each if _is_word(one.get("reason")))
     links = {name: link for one in each if isinstance(one.get("links"), dict) for name, link in one["links"].items()}
-    return Refused(status, kind if isinstance(kind, str) else None, reasons, links)
+    return Refused(status, kind if _is_word(kind) else None, reasons, links)
+
+
+def _is_word(value: object) -> bool:
+    """Of GoCardless' vocabulary; nothing else may come into an error's text, which a history keeps."""
+    return isinstance(value, str) and re.fullmatch("[a-z0-9_]{1,80}", value) is not None
 
 
 def _seconds(headers: Mapping[str, str]) -> float:

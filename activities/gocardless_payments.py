@@ -184,6 +184,13 @@ def outcome_of(payment: Payment, tries: Sequence[Try], key: str) -> Succeeded | 
     return Pending(reference=payment.id)
 
 
+def is_owed(payment: Payment, tries: Sequence[Try]) -> bool:
+    """It failed, or ended with its mandate. What the merchant called off is owed by nobody."""
+    ended = tries[-1].ended
+    was_called_off = payment.status == "cancelled" and ended is not None and ended.was_meant
+    return payment.status in UNPAID and not was_called_off
+
+
 def waits_for_its_events(payment: Payment, tries: Sequence[Try]) -> bool:
     """The payment is under way again, and its events do not say yet who asked for it."""
     return payment.status in UNDER_WAY and tries[-1].said_no is not None

@@ -36,6 +36,7 @@ from activities.gocardless_payments import (
     Try,
     events_read,
     instrument_of,
+    is_owed,
     outcome_of,
     payments_read,
     tries_of,
@@ -84,10 +85,11 @@ class GoCardlessGateway:
         if not charge.owned_here:
             return await self._create(charge)
         claim = await self._claim(charge.invoice_id)
-        told = outcome_of(claim, await self._tries(claim), charge.key)
+        tries = await self._tries(claim)
+        told = outcome_of(claim, tries, charge.key)
         if told:
             return told
-        if claim.status not in UNPAID:
+        if not is_owed(claim, tries):
             return _not_needed(claim)
         if charge.amount != claim.money:
             raise Misconfigured(f"{claim.id} can only be collected whole: {claim.money}, not {charge.amount}")
@@ -229,9 +231,18 @@ class GoCardlessGateway:
             if told and told.metadata.get(ATTEMPT_MARK) == sent.key:
                 return told
         since = stamp(sent.sent_at - CLOCKS_DIFFER_BY)
-        listed = await self._client.listed("payments", {"mandate": sent.credential_id, "created_at[gte]": since})
-        marked = (each for each in payments_read(listed) if each.metadata.get(ATTEMPT_MARK) == sent.key)
-        return next(marked, None)
+        for mandate_id in await self._mandate_and_its_successor(sent.credential_id):
+            listed = await self._client.listed("payments", {"mandate": mandate_id, "created_at[gte]": since})
+            marked = [each for each in payments_read(listed) if each.metadata.get(ATTEMPT_MARK) == sent.key]
+            if marked:
+                return marked[0]
+        return None
+
+    async def _mandate_and_its_successor(self, mandate_id: str) -> tuple[str, ...]:
+        """Payments may move to the mandate that replaces theirs."""
+        mandate = await self._client.read("mandates", mandate_id, Mandate)
+        successor = mandate.links.new_mandate if mandate else None
+        return (mandate_id, successor) if successor else (mandate_id,)
 
     async def _mandates(self, filters: dict[str, str]) -> tuple[Mandate, ...]:
         return tuple(_read(Mandate, each) for each in await self._client.listed("mandates", filters))

@@ -31,7 +31,7 @@ ANSWERS = {
     Trouble.SLOW_DOWN: (
         429,
         {"error": {"type": "invalid_api_usage", "code": 429, "errors": [{"reason": "rate_limit_exceeded"}]}},
-        {"Retry-After": "7"},
+        {"Retry-After": "7", "RateLimit-Remaining": "0"},
     ),
 }
 STATUS_AFTER = {
@@ -59,7 +59,7 @@ class Asked(NamedTuple):
 
 class GoCardlessServer:
     """`money_trouble`: what happens to each request that would move money. `swallowed`: the next such request is done,
-    and its answer is lost. `events_late`: events are kept back, as they are written a little later."""
+    and its answer is lost. `full_until`: the headers of a limit that is used up. `events_late`: events are kept back, as they are written a little later."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -69,6 +69,7 @@ class GoCardlessServer:
         self.swallowed = False
         self.events_late = False
         self.redirects_money = False
+        self.full_until: dict[str, str] = {}
         self.requests: list[Asked] = []
         self.kept: dict[str, dict[str, Fields]] = {
             name: {}
@@ -163,6 +164,9 @@ class GoCardlessServer:
         if request.method == "GET":
             return web.json_response(self._one(resource, rest[0]) if rest else self._list(resource, request.query))
         moves_money = resource == "payments" and rest[2:] in ([], ["retry"])
+        if moves_money and self.full_until:
+            status, told, _ = ANSWERS[Trouble.SLOW_DOWN]
+            return web.json_response(told, status=status, headers=self.full_until)
         if moves_money and self.money_trouble:
             return await trouble_of(self.money_trouble, request)
         if moves_money and self.redirects_money:

@@ -222,6 +222,21 @@ class TestCreating:
         stand.server.money_trouble = None
         assert await stand.gateway.look_up(sent(charge)) == NeverArrived()
 
+    async def test_a_payment_that_moved_to_the_mandate_s_successor_is_found(self, stand: GoCardlessStand) -> None:
+        charge = await self.foreign(stand)
+        outcome = await stand.gateway.charge(charge)
+        assert isinstance(outcome, Pending)
+        successor = stand.server.mandate()
+        stand.server.kept["mandates"][charge.credential_id]["links"]["new_mandate"] = successor["id"]
+        stand.server.kept["payments"][outcome.reference]["links"]["mandate"] = successor["id"]
+        assert await stand.gateway.look_up(sent(charge)) == outcome
+
+    async def test_what_the_merchant_called_off_is_not_created_anew(self, stand: GoCardlessStand) -> None:
+        claim = stand.server.payment(stand.server.mandate())
+        stand.server.settle(claim["id"], "cancelled", cause="payment_cancelled")
+        assert isinstance(await stand.gateway.charge(stand.charge_of(claim)), Unknown)
+        assert {asked.method for asked in stand.server.requests} == {"GET"}
+
     async def test_a_redirect_is_no_answer(self, stand: GoCardlessStand) -> None:
         charge = await self.foreign(stand)
         stand.server.failed_payment()
@@ -312,6 +327,23 @@ class TestTheRest:
         }
         assert flow["billing_request_flows"]["redirect_uri"] == "https://shop.example/back"
         assert flow["billing_request_flows"]["links"] == {"billing_request": session.reference}
+
+    @pytest.mark.parametrize(
+        ("headers", "seconds"),
+        [
+            ({"RateLimit-Reset": "Mon, 02 Mar 2026 09:00:45 GMT", "Date": "Mon, 02 Mar 2026 09:00:05 GMT"}, 40),
+            ({"RateLimit-Reset": "Mon, 02 Mar 2026 09:00:05 GMT", "Date": "Mon, 02 Mar 2026 09:00:05 GMT"}, 1),
+            ({"Retry-After": "soon", "RateLimit-Reset": "later"}, 30),
+        ],
+    )
+    async def test_a_limit_without_retry_after_ends_when_its_minute_ends(
+        self, stand: GoCardlessStand, headers: dict[str, str], seconds: float
+    ) -> None:
+        charge = await stand.charge_that(Charge.PAYS)
+        stand.server.full_until = headers
+        with pytest.raises(RateLimited) as caught:
+            await stand.gateway.charge(charge)
+        assert caught.value.retry_after_seconds == seconds
 
     async def test_too_many_readings_say_how_long_to_wait(self, stand: GoCardlessStand) -> None:
         async with stand.troubled_readings(Trouble.SLOW_DOWN) as gateway:
