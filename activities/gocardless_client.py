@@ -85,14 +85,14 @@ class _Wire(ApiClient):  # type: ignore[misc]  # untyped, see above
 
 
 class GoCardlessClient:
-    """`timeout_seconds` bounds the wait for a connection, and then each wait for bytes."""
+    """A third of `timeout_seconds` is left for getting a connection, and the rest for each wait for bytes."""
 
     def __init__(self, account: GoCardlessAccount, threads: Threads) -> None:
         self._threads = threads
         wire = _Wire(
             account.base_url or (LIVE if account.live else SANDBOX),
             account.access_token.get_secret_value(),
-            timeout=(account.timeout_seconds / 2, account.timeout_seconds),
+            timeout=(account.timeout_seconds / 3, account.timeout_seconds * 2 / 3),
         )
         self._services = {
             "payments": services.PaymentsService,

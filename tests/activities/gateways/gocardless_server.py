@@ -59,7 +59,8 @@ class Asked(NamedTuple):
 
 class GoCardlessServer:
     """`money_trouble`: what happens to each request that would move money. `swallowed`: the next such request is done,
-    and its answer is lost. `full_until`: the headers of a limit that is used up. `events_late`: events are kept back, as they are written a little later."""
+    and its answer is lost. `full_until`: the headers of a limit that is used up. `events_late`: events are kept back, as
+    they are written a little later."""
 
     def __init__(self) -> None:
         self.url = ""
