@@ -7,11 +7,12 @@ The SDK hides the headers of an answer; the HTTP connection below it reads `Retr
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from xml.parsers.expat import ExpatError
 
 import requests
@@ -31,14 +32,12 @@ with warnings.catch_warnings():
     from braintree.exceptions.braintree_error import BraintreeError  # type: ignore[import-untyped]
     from braintree.util.http import Http  # type: ignore[import-untyped]
 
-__all__ = ["API_VERSION", "BraintreeClient", "Call", "NoAnswer", "accepted", "braintree", "codes_of", "told_at"]
+__all__ = ["NO_SUCH_SHAPE", "BraintreeClient", "NoAnswer", "accepted", "braintree", "clear", "codes_of", "told_at"]
 """`braintree` too: who takes it from here needs not care for the warnings."""
 
 RETRY_AFTER_SECONDS_DEFAULT = 1.0
-API_VERSION = "6"
-"""Sent by the SDK as X-ApiVersion with every request."""
-
 Told = TypeVar("Told")
+Given = ParamSpec("Given")
 Call = Callable[[Any], Told]
 """What is asked of the SDK's gateway object."""
 
@@ -48,7 +47,7 @@ _OURS = (
     braintree.exceptions.ConfigurationError,
     braintree.exceptions.UpgradeRequiredError,
 )
-_NO_SUCH_SHAPE = (ExpatError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+NO_SUCH_SHAPE = (ExpatError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 """What the SDK raises when an answer is no XML, or not the XML that it expects."""
 
 _SORTED_BY_THE_SDK = frozenset({401, 403, 404, 408, 422, 426})
@@ -186,7 +185,7 @@ def _errors_sorted() -> Iterator[None]:
         if _never_connected(error):
             raise Unavailable(f"no connection to Braintree: {type(error).__name__}") from None
         raise NoAnswer(f"Braintree gave no answer: {type(error).__name__}") from None
-    except _NO_SUCH_SHAPE as error:
+    except NO_SUCH_SHAPE as error:
         raise NoAnswer(f"Braintree's answer cannot be read: {type(error).__name__}") from None
 
 
@@ -213,6 +212,20 @@ def _environment(account: BraintreeAccount) -> Any:
 
 
 # What every reader of an answer needs
+
+
+def clear(method: Callable[Given, Awaitable[Told]]) -> Callable[Given, Coroutine[Any, Any, Told]]:
+    """For an adapter's readings: an answer that lacks what we need is none. The SDK's objects have only the fields that
+    were sent, so reading on can fail at any of them."""
+
+    @wraps(method)
+    async def read(*args: Given.args, **kwargs: Given.kwargs) -> Told:
+        try:
+            return await method(*args, **kwargs)
+        except (NoAnswer, *NO_SUCH_SHAPE) as error:
+            raise Unavailable(f"Braintree's answer cannot be read: {type(error).__name__}") from None
+
+    return read
 
 
 def accepted(result: Any) -> Any:

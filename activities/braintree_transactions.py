@@ -13,7 +13,7 @@ from babel.core import get_global
 from activities.braintree_client import NoAnswer, braintree, told_at
 from activities.gateways.contract import Declined, Pending, Succeeded, Unknown
 from activities.sources.braintree_payments import BANKS, FAILED, OUR_KEY, WALLETS
-from policies.declines import Decline, classify
+from policies.declines import Category, CustomerAction, Decline, Retryable, classify
 from policies.instruments import Initiator, Instrument, Network, PaymentType
 from policies.money import EXPONENTS, Money
 
@@ -26,6 +26,9 @@ WAITING = frozenset("authorized settlement_pending".split())
 """Accepted; nobody has asked for the money yet, or a bank has still to answer."""
 
 UNDER_WAY = "authorizing"
+
+HARD = "hard_declined"
+"""Braintree's word for a code that no repetition helps; it is asked where we do not know the code."""
 
 _VOIDED = "voided"
 _REFUSED = FAILED | {_VOIDED}
@@ -72,15 +75,24 @@ def is_refused(transaction: Any) -> bool:
 
 def decline_of(transaction: Any, initiator: Initiator = Initiator.MERCHANT) -> Decline:
     instrument = instrument_of(transaction)
-    return classify(
+    decline = classify(
         GATEWAY,
         _code(transaction) or transaction.status,
-        field(transaction, "network_response_code"),
-        field(transaction, "merchant_advice_code"),
+        _text(transaction, "network_response_code"),
+        _text(transaction, "merchant_advice_code"),
         network=instrument.network,
         payment_type=instrument.payment_type,
         initiator=initiator,
     )
+    if decline.category is Category.UNKNOWN and field(transaction, "processor_response_type") == HARD:
+        return decline.model_copy(
+            update={
+                "retryable": Retryable.NO,
+                "customer_action": CustomerAction.UPDATE_METHOD,
+                "decided_by": f"{decline.decided_by}; Braintree calls it hard",
+            }
+        )
+    return decline
 
 
 def _code(transaction: Any) -> str | None:

@@ -6,9 +6,12 @@ carries our key as its order id. Neither knows idempotency keys: the SDK's `retr
 and `apiRequestKey` is promised for GraphQL only. So the records are read before anything is sent, and `keys_live_for`
 is zero: what was sent once is never sent again.
 
+Whatever sum a retry collects, Braintree sets the balance to zero and the subscription active again: so no part of what
+is owed is collected that way.
+
 Sources: developer.paypal.com/braintree/docs, reference/request/subscription/retry-charge, guides/recurring-billing
-(overview, manage), reference/request/transaction/sale and /search, reference/general/validation-errors, read
-2026-11-25.
+(overview, manage), reference/request/transaction/sale and /search, reference/general/validation-errors, and
+www.braintreepayments.com/docs/java/subscriptions/retry_charge (what a sum of ours does), read 2026-11-25.
 """
 
 from collections import OrderedDict
@@ -16,11 +19,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from activities.braintree_client import (
-    API_VERSION,
+    NO_SUCH_SHAPE,
     BraintreeClient,
     NoAnswer,
     accepted,
     braintree,
+    clear,
     codes_of,
     told_at,
 )
@@ -34,6 +38,7 @@ from activities.braintree_transactions import (
     instrument_of_method,
     is_paid,
     is_refused,
+    money,
     money_of,
     outcome_of,
     sales_of,
@@ -73,11 +78,11 @@ class BraintreeGateway:
         owns_invoices=True,
         collects_others=True,
         payment_types=tuple(PaymentType),
-        part_payments=True,
+        part_payments=False,
         lists_methods=True,
         refreshes_cards=True,
         opens_update_sessions=True,
-        api_version=API_VERSION,
+        api_version=braintree.Configuration.api_version(),
     )
 
     def __init__(self, account: BraintreeAccount, threads: Threads) -> None:
@@ -88,12 +93,14 @@ class BraintreeGateway:
     def close(self) -> None:
         self._client.close()
 
+    @clear
     async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
         found = await (self._retry_since(charge, self._since(charge)) if charge.owned_here else self._sale_of(charge))
         if found is not None:
             return outcome_of(found, charge.initiator)
         return await (self._retry(charge) if charge.owned_here else self._sell(charge))
 
+    @clear
     async def look_up(self, sent: SentCharge) -> LookUpOutcome:
         if sent.reference is not None:
             found = await self._transaction(sent.reference)
@@ -103,6 +110,7 @@ class BraintreeGateway:
             found = await self._sale_of(sent)
         return NeverArrived() if found is None else outcome_of(found, sent.initiator)
 
+    @clear
     async def payment_methods(self, customer_id: str) -> tuple[StoredMethod, ...]:
         customer = await self._client.find(
             lambda gateway: gateway.customer.find(customer_id),
@@ -112,6 +120,7 @@ class BraintreeGateway:
         stored = [_stored(method) for method in methods if field(method, "token")]
         return tuple(sorted(stored, key=lambda method: not method.is_default))
 
+    @clear
     async def refreshed(self, customer_id: str, credential_id: str, since: datetime) -> StoredMethod | None:
         """Braintree's account updater renews a card under its own token. It does not say so of a single card; what
         tells is that the card was changed after `since` and has not expired."""
@@ -137,6 +146,11 @@ class BraintreeGateway:
         subscription = await self._subscription(subscription_id)
         if subscription.status != PAST_DUE:
             return _cannot_be_retried(subscription)
+        owed = money(subscription.balance, charge.amount.currency)
+        if charge.amount.amount_minor < owed.amount_minor:
+            raise Misconfigured("a retry of less than the balance makes Braintree forget the rest: collect all of it")
+        if charge.amount.amount_minor > owed.amount_minor > 0:
+            return Unknown(reason=f"Braintree's balance is {owed} by now: nothing was sent; its owner knows more")
         if subscription.payment_method_token != charge.credential_id:
             await self._change_method(subscription_id, charge.credential_id)
         return await self._moved(
@@ -211,12 +225,13 @@ class BraintreeGateway:
             result = await self._client.act(call)
         except NoAnswer as silence:
             return Unknown(reason=str(silence))
-        if result is None:
-            return Unknown(reason="Braintree's answer holds neither a transaction nor an error")
-        if result.transaction is not None:
-            return outcome_of(result.transaction, charge.initiator)
         if _NOT_PAST_DUE in codes_of(result):
             return Unknown(reason="the subscription is not past due any more: this request moved no money")
+        try:
+            if result.transaction is not None:
+                return outcome_of(result.transaction, charge.initiator)
+        except NO_SUCH_SHAPE as error:
+            return Unknown(reason=f"Braintree's answer to the charge cannot be read: {type(error).__name__}")
         accepted(result)
         return Unknown(reason="Braintree accepted the charge and told no transaction")
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from activities.braintree_client import BraintreeClient, accepted, braintree, codes_of, told_at
+from activities.braintree_client import BraintreeClient, accepted, braintree, clear, codes_of, told_at
 from activities.braintree_transactions import (
     GATEWAY,
     created_at,
@@ -60,6 +60,7 @@ class BraintreeOwner:
     def close(self) -> None:
         self._client.close()
 
+    @clear
     async def invoice_now(self, invoice_id: str, now: datetime) -> InvoiceNow:
         subscription = await self._subscription(subscription_of(invoice_id))
         period = first_day_of(invoice_id) or day_of(subscription, "billing_period_start_date")
@@ -89,6 +90,7 @@ class BraintreeOwner:
             retries_at=_next_try(subscription) if status is InvoiceStatus.OPEN else None,
         )
 
+    @clear
     async def customer(self, customer_id: str) -> Customer | None:
         known = await self._client.find(
             lambda gateway: gateway.customer.find(customer_id),
@@ -109,6 +111,7 @@ class BraintreeOwner:
         )
         return news.said if news else Customer()
 
+    @clear
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         payment = await self._client.find(
             lambda gateway: gateway.transaction.find(payment_id),
@@ -126,6 +129,7 @@ class BraintreeOwner:
             "Braintree books no payment that came another way: collect its subscriptions through Braintree itself"
         )
 
+    @clear
     async def close_out(self, ending: CloseOut) -> None:
         if ending.how != "cancel_subscription":
             raise Misconfigured("Braintree writes nothing off: let the policy end with cancel_subscription")

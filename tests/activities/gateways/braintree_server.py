@@ -37,6 +37,7 @@ class BraintreeServer:
         self.world = World()
         self.trouble: Trouble | None = None
         self.trouble_with_cards: Trouble | None = None
+        self.forgets: str | None = None
         self.hangs_up_after_the_money = False
         self.requests: list[tuple[str, Node]] = []
         self.url = ""
@@ -113,7 +114,9 @@ class BraintreeServer:
         made = self.world.transact(
             method, Decimal(asked.text("amount")), subscription, asked.optional_text("order_id"), currency=currency
         )
-        if made["status"] in ("processor_declined", "gateway_rejected", "failed"):
+        if self.forgets:
+            del made[self.forgets]
+        elif made["status"] in ("processor_declined", "gateway_rejected", "failed"):
             return _xml(error("refused", transaction=made), 422)
         return _xml(document("transaction", made), 201)
 

@@ -23,6 +23,7 @@ class Method:
     code: str = "1000"
     network_code: str = "00"
     advice_code: str | None = None
+    response_type: str = "soft_declined"
     bank: bool = False
     default: bool = False
     expiration: str = "12/2027"
@@ -148,6 +149,7 @@ class World:
             if method.bank
             else method.card,
             "processor_response_code": None if refused_by_gateway else method.code,
+            "processor_response_type": method.response_type,
             "gateway_rejection_reason": method.code if refused_by_gateway else None,
             "network_response_code": method.network_code,
             "merchant_advice_code": method.advice_code,
@@ -170,10 +172,9 @@ class World:
         return made
 
     def _count(self, made: dict[str, Any], subscription: Subscription) -> None:
-        if made["status"] in ("submitted_for_settlement", "settled", "settlement_pending"):
-            subscription.balance -= made["amount"]
-            if subscription.balance <= 0:
-                subscription.status = "Active"
+        """Regardless of the sum, as Braintree says."""
+        if made["status"] in ("submitted_for_settlement", "settled", "settlement_pending", "authorized"):
+            subscription.balance, subscription.status = Decimal(0), "Active"
 
     def money_taken(self, subscription_id: str | None, order_id: str | None = None) -> int:
         return sum(

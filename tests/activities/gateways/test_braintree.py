@@ -1,126 +1,38 @@
-"""The adapter with the vendor's own client against a local server that speaks its API; see `braintree_server.py`."""
+"""Braintree's adapter against a local server, see `braintree_stand.py`: the contract, and retries of subscriptions."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from activities.errors import Misconfigured, Unavailable
-from activities.gateways.accounts import BraintreeAccount
 from activities.gateways.braintree import BraintreeGateway
 from activities.gateways.contract import (
     Declined,
-    Gateway,
-    GatewayCharge,
     NeverArrived,
     Pending,
     Succeeded,
     Unknown,
-    UpdateSession,
 )
 from activities.threads import Threads
-from policies.declines import Category
-from policies.instruments import Initiator, Network, PaymentType
+from policies.declines import Category, Retryable
 from policies.money import Money
-from tests.activities.gateways.braintree_server import MERCHANT, PRIVATE, PUBLIC, BraintreeServer
-from tests.activities.gateways.braintree_world import PRICE, Method, Subscription
-from tests.activities.gateways.contract import SOME_CHARGE, Charge, GatewayContract, sent
-from tests.fixtures.sandbox import START, day
-from tests.fixtures.troubled import Trouble, troubled
-
-EUROS = Money(amount_minor=2900, currency="EUR")
-KEY = "att_0123456789abcdef0123456789abcdef01234567"
-BEHAVES: dict[Charge, dict[str, Any]] = {
-    Charge.PAYS: {},
-    Charge.IS_DECLINED: {"status": "processor_declined", "code": "2001", "network_code": "51"},
-    Charge.IS_DECLINED_STRANGELY: {"status": "processor_declined", "code": "2998", "network_code": ""},
-    Charge.IS_PENDING: {"status": "settlement_pending", "bank": True},
-    Charge.IS_REFUSED: {},
-}
-
-
-def account(url: str, timeout_seconds: float = 5, private_key: str = PRIVATE) -> BraintreeAccount:
-    return BraintreeAccount(
-        merchant_id=MERCHANT,
-        public_key=PUBLIC,
-        private_key=SecretStr(private_key),
-        base_url=url,
-        timeout_seconds=timeout_seconds,
-        merchant_accounts={"USD": "shop_usd"},
-    )
-
-
-@asynccontextmanager
-async def gateway_at(url: str, **settings: Any) -> AsyncIterator[BraintreeGateway]:
-    threads = Threads("braintree", count=2)
-    gateway = BraintreeGateway(account(url, **settings), threads)
-    try:
-        yield gateway
-    finally:
-        gateway.close()
-        threads.close()
-
-
-class BraintreeStand:
-    def __init__(self, server: BraintreeServer, gateway: BraintreeGateway) -> None:
-        self.server = server
-        self.world = server.world
-        self.gateway: Gateway = gateway
-
-    async def charge_that(self, comes_to: Charge) -> GatewayCharge:
-        charge = self.charge_of(**BEHAVES[comes_to])
-        return charge.model_copy(update={"credential_id": "nobodys"}) if comes_to is Charge.IS_REFUSED else charge
-
-    def charge_of(self, owned_here: bool = True, key: str = KEY, **behaves: Any) -> GatewayCharge:
-        """On another card than the one that was refused at the renewal."""
-        number = len(self.world.subscriptions) + 1
-        method = Method(f"card_{number}", f"customer_{number}", **behaves)
-        subscription = self.world.past_due(method)
-        return GatewayCharge(
-            key=key,
-            invoice_id=f"{subscription.id}.2026-03-02" if owned_here else "in_elsewhere",
-            customer_id=method.customer_id,
-            credential_id=method.token,
-            amount=EUROS,
-            now=START + timedelta(hours=1),
-            owned_here=owned_here,
-        )
-
-    def subscription_of(self, charge: GatewayCharge) -> Subscription:
-        return self.world.subscriptions[charge.invoice_id.partition(".")[0]]
-
-    async def money_taken(self, charge: GatewayCharge) -> int:
-        if charge.owned_here:
-            return self.world.money_taken(charge.invoice_id.partition(".")[0])
-        return self.world.money_taken(None, charge.key)
-
-    async def settle(self, charge: GatewayCharge) -> None:
-        raise AssertionError("cards do not settle later")
-
-    @asynccontextmanager
-    async def troubled(self, trouble: Trouble) -> AsyncIterator[tuple[Gateway, GatewayCharge]]:
-        if trouble is Trouble.REFUSES:
-            async with self.troubled_readings(trouble) as gateway:
-                yield gateway, SOME_CHARGE
-            return
-        self.server.trouble = trouble
-        async with gateway_at(self.server.url, timeout_seconds=0.5) as gateway:
-            yield gateway, await self.charge_that(Charge.PAYS)
-
-    @asynccontextmanager
-    async def troubled_readings(self, trouble: Trouble) -> AsyncIterator[Gateway]:
-        async with troubled(trouble) as url, gateway_at(url, timeout_seconds=0.5) as gateway:
-            yield gateway
+from tests.activities.gateways.braintree_stand import (
+    BEHAVES,
+    KEY,
+    BraintreeStand,
+    account,
+    gateway_at,
+    running_stand,
+)
+from tests.activities.gateways.braintree_world import PRICE, Method
+from tests.activities.gateways.contract import Charge, GatewayContract, sent
+from tests.fixtures.sandbox import day
+from tests.fixtures.troubled import Trouble
 
 
 @pytest.fixture
 async def stand() -> AsyncIterator[BraintreeStand]:
-    async with BraintreeServer().running() as server, gateway_at(server.url) as gateway:
-        stand = BraintreeStand(server, gateway)
-        stand.world.now = START + timedelta(hours=1)
+    async with running_stand() as stand:
         yield stand
 
 
@@ -145,11 +57,17 @@ class TestBraintreeGateway(GatewayContract):
         assert isinstance(await stand.gateway.charge(charge), Declined)
         assert [body.fields for body in stand.server.sent("/subscriptions/sub1") if body.fields] == []
 
-    async def test_a_part_of_what_is_owed_can_be_collected(self, stand: BraintreeStand) -> None:
+    async def test_a_part_is_refused_because_braintree_would_forget_the_rest(self, stand: BraintreeStand) -> None:
         charge = await stand.charge_that(Charge.PAYS)
-        part = charge.model_copy(update={"amount": Money(amount_minor=1000, currency="EUR")})
-        assert isinstance(await stand.gateway.charge(part), Succeeded)
-        assert stand.subscription_of(charge).status == "Past Due"
+        with pytest.raises(Misconfigured):
+            await stand.gateway.charge(charge.model_copy(update={"amount": Money(amount_minor=2899, currency="EUR")}))
+        assert stand.server.sent("/transactions") == []
+
+    async def test_more_than_the_balance_is_not_taken(self, stand: BraintreeStand) -> None:
+        charge = await stand.charge_that(Charge.PAYS)
+        more = charge.model_copy(update={"amount": Money(amount_minor=2901, currency="EUR")})
+        assert isinstance(await stand.gateway.charge(more), Unknown)
+        assert stand.server.sent("/transactions") == []
 
     @pytest.mark.parametrize("owned_here", [True, False])
     async def test_an_answer_that_was_lost_is_found_by_the_look_up_and_by_the_next_charge(
@@ -254,6 +172,26 @@ class TestBraintreeGateway(GatewayContract):
         assert outcome.decline.decided_by.startswith("mastercard_mac"), "a MAC is read as the card's network means it"
 
     @pytest.mark.parametrize(
+        ("response_type", "retryable"), [("hard_declined", Retryable.NO), ("soft_declined", Retryable.YES)]
+    )
+    async def test_braintree_s_word_for_hard_counts_where_the_code_is_new(
+        self, stand: BraintreeStand, response_type: str, retryable: Retryable
+    ) -> None:
+        charge = stand.charge_of(**BEHAVES[Charge.IS_DECLINED_STRANGELY], response_type=response_type)
+        outcome = await stand.gateway.charge(charge)
+        assert isinstance(outcome, Declined)
+        assert outcome.decline.retryable is retryable
+
+    async def test_an_answer_that_lacks_what_it_should_say_is_unknown_and_unavailable_to_readings(
+        self, stand: BraintreeStand
+    ) -> None:
+        charge = await stand.charge_that(Charge.PAYS)
+        stand.server.forgets = "status"
+        assert isinstance(await stand.gateway.charge(charge), Unknown)
+        with pytest.raises(Unavailable):
+            await stand.gateway.look_up(sent(charge))
+
+    @pytest.mark.parametrize(
         ("status", "code", "category"),
         [
             ("processor_declined", "2099", Category.AUTHENTICATION_REQUIRED),
@@ -271,98 +209,6 @@ class TestBraintreeGateway(GatewayContract):
         outcome = await stand.gateway.charge(charge)
         assert isinstance(outcome, Declined)
         assert (outcome.decline.code, outcome.decline.category) == (code, category)
-
-
-class TestSales:
-    """Claims that somebody else owns."""
-
-    async def test_a_sale_carries_our_key_and_says_that_it_is_recurring(self, stand: BraintreeStand) -> None:
-        charge = stand.charge_of(owned_here=False)
-        assert isinstance(await stand.gateway.charge(charge), Succeeded)
-        (sale,) = stand.server.sent("/transactions")
-        assert sale.fields == {
-            "amount": "29.00",
-            "order_id": KEY,
-            "payment_method_token": charge.credential_id,
-            "options": {"submit_for_settlement": "true"},
-            "transaction_source": "recurring",
-            "type": "sale",
-        }
-
-    async def test_a_customer_s_own_payment_is_not_called_recurring(self, stand: BraintreeStand) -> None:
-        charge = stand.charge_of(owned_here=False).model_copy(update={"initiator": Initiator.CUSTOMER})
-        await stand.gateway.charge(charge)
-        (sale,) = stand.server.sent("/transactions")
-        assert "transaction_source" not in sale.fields
-
-    async def test_each_currency_goes_to_its_own_merchant_account(self, stand: BraintreeStand) -> None:
-        dollars = Money(amount_minor=2950, currency="USD")
-        charge = stand.charge_of(owned_here=False).model_copy(update={"amount": dollars})
-        await stand.gateway.charge(charge)
-        (sale,) = stand.server.sent("/transactions")
-        assert (sale.fields["merchant_account_id"], sale.fields["amount"]) == ("shop_usd", "29.50")
-
-    @pytest.mark.parametrize("comes_to", [Charge.PAYS, Charge.IS_DECLINED])
-    async def test_the_same_sale_twice_is_one_sale_with_one_answer(
-        self, stand: BraintreeStand, comes_to: Charge
-    ) -> None:
-        charge = stand.charge_of(owned_here=False, **BEHAVES[comes_to])
-        first = await stand.gateway.charge(charge)
-        async with gateway_at(stand.server.url) as other:
-            assert await other.charge(charge.model_copy(update={"now": day(9)})) == first
-        assert await stand.gateway.look_up(sent(charge)) == first
-        assert len(stand.server.sent("/transactions")) == 1
-
-    async def test_a_sale_is_found_on_the_second_page_of_a_search_and_the_paid_one_counts(
-        self, stand: BraintreeStand
-    ) -> None:
-        charge = stand.charge_of(owned_here=False)
-        refusing = stand.world.add(Method("refusing", charge.customer_id, "processor_declined", "2001"))
-        for _ in range(3):
-            stand.world.transact(refusing, PRICE, order_id=KEY)
-        paid = stand.world.transact(stand.world.methods[charge.credential_id], PRICE, order_id=KEY)
-        assert await stand.gateway.look_up(sent(charge)) == Succeeded(reference=paid["id"])
-
-    async def test_an_unknown_card_is_our_fault(self, stand: BraintreeStand) -> None:
-        charge = stand.charge_of(owned_here=False).model_copy(update={"credential_id": "nobodys"})
-        with pytest.raises(Misconfigured, match="91518"):
-            await stand.gateway.charge(charge)
-
-
-class TestWaysToPay:
-    async def test_the_default_comes_first_with_what_its_issuer_is(self, stand: BraintreeStand) -> None:
-        charge = stand.charge_of(default=True)
-        stand.world.add(Method("bank", charge.customer_id, bank=True))
-        first, *others = await stand.gateway.payment_methods(charge.customer_id)
-        assert (first.credential_id, first.is_default, first.expires) == (charge.credential_id, True, "2027-12")
-        assert (first.instrument.network, first.instrument.country) == (Network.MASTERCARD, "DE")
-        assert first.instrument.issuer == "Some Bank"
-        assert first.fingerprint == first.instrument.fingerprint == "same_customer_1"
-        by_id = {method.credential_id: method for method in others}
-        assert by_id["old_1"].fingerprint == first.fingerprint, "the same card under another token"
-        assert by_id["bank"].instrument.payment_type is PaymentType.BANK_DEBIT
-        assert by_id["bank"].expires is None
-
-    async def test_a_customer_nobody_has_keeps_no_way_to_pay(self, stand: BraintreeStand) -> None:
-        assert await stand.gateway.payment_methods("nobody") == ()
-
-    async def test_a_card_that_was_renewed_since_is_told(self, stand: BraintreeStand) -> None:
-        charge = stand.charge_of()
-        card = stand.world.methods[charge.credential_id]
-        assert await stand.gateway.refreshed(charge.customer_id, card.token, START) is None
-        card.updated_at, card.expiration = day(2), "01/2030"
-        renewed = await stand.gateway.refreshed(charge.customer_id, card.token, START)
-        assert renewed is not None
-        assert (renewed.credential_id, renewed.expires) == (card.token, "2030-01")
-        card.expired = True
-        assert await stand.gateway.refreshed(charge.customer_id, card.token, START) is None
-
-    async def test_a_client_token_opens_the_fields_in_our_page(self, stand: BraintreeStand) -> None:
-        charge = stand.charge_of()
-        session = await stand.gateway.update_session(charge.customer_id, "https://shop.example/back")
-        assert session == UpdateSession(reference=charge.customer_id, client_token="made-up-client-token")
-        with pytest.raises(Misconfigured):
-            await stand.gateway.update_session("nobody", "https://shop.example/back")
 
 
 async def test_a_wrong_key_is_our_fault_and_is_never_shown(stand: BraintreeStand) -> None:

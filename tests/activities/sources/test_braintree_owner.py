@@ -17,9 +17,9 @@ from policies.instruments import Network
 from policies.invoices import InvoiceStatus
 from policies.money import Money
 from tests.activities.gateways.braintree_server import BraintreeServer
+from tests.activities.gateways.braintree_stand import account
 from tests.activities.gateways.braintree_world import PRICE, Method, Subscription
 from tests.activities.gateways.braintree_xml import Items
-from tests.activities.gateways.test_braintree import account
 from tests.activities.sources.contract import OwnerContract
 from tests.fixtures.sandbox import START, day
 from tests.fixtures.troubled import Trouble, troubled
@@ -119,11 +119,13 @@ class TestBraintreeOwner(OwnerContract):
         named = await owners.owner.invoice_now(invoice_id, START)
         assert await owners.owner.invoice_now(owners.subscription(invoice_id).id, START) == named
 
-    async def test_a_part_that_was_paid_is_owed_no_more(self, owners: BraintreeStand) -> None:
+    async def test_a_part_that_somebody_collected_closes_the_whole_claim_at_braintree(
+        self, owners: BraintreeStand
+    ) -> None:
         invoice_id = await owners.failed_invoice()
         owners.charge(invoice_id, Decimal("10.00"))
         invoice = await owners.owner.invoice_now(invoice_id, day(1))
-        assert (invoice.status, invoice.due) == (OPEN, Money(amount_minor=1900, currency="EUR"))
+        assert (invoice.status, invoice.due.amount_minor) == (PAID, 0)
 
     async def test_the_newer_claim_owes_what_the_older_one_left(self, owners: BraintreeStand) -> None:
         invoice_id = await owners.failed_invoice()
