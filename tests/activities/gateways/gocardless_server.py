@@ -58,15 +58,16 @@ class Asked(NamedTuple):
 
 
 class GoCardlessServer:
-    """`money_trouble`: what happens to each request that would move money. `swallowed`: the next such request is done,
-    and its answer is lost. `full_until`: the headers of a limit that is used up. `events_late`: events are kept back, as
-    they are written a little later."""
+    """`money_trouble`, `reading_trouble`: what happens to each request of the kind. `swallowed`: the next request that
+    moves money is done, and its answer is lost. `full_until`: the headers of a limit that is used up. `events_late`:
+    events are kept back, as they are written a little later."""
 
     def __init__(self) -> None:
         self.url = ""
         self.now = START
         self.page = 500
         self.money_trouble: Trouble | None = None
+        self.reading_trouble: Trouble | None = None
         self.swallowed = False
         self.events_late = False
         self.redirects_money = False
@@ -162,6 +163,8 @@ class GoCardlessServer:
         resource, *rest = request.path.strip("/").split("/")
         if resource not in self.kept:
             raise Error(404, "invalid_api_usage", "resource_not_found")
+        if request.method == "GET" and self.reading_trouble:
+            return await trouble_of(self.reading_trouble, request)
         if request.method == "GET":
             return web.json_response(self._one(resource, rest[0]) if rest else self._list(resource, request.query))
         moves_money = resource == "payments" and rest[2:] in ([], ["retry"])

@@ -275,10 +275,13 @@ class TestTheRest:
         assert TOKEN not in repr(caught.value)
         assert "for people only" not in str(caught.value)
 
-    async def test_a_reading_is_asked_for_once(self, stand: GoCardlessStand) -> None:
-        async with stand.troubled_readings(Trouble.BREAKS) as gateway:
-            with pytest.raises(Unavailable):
-                await gateway.payment_methods("CU1")
+    @pytest.mark.parametrize("trouble", [Trouble.CLOSES, Trouble.BREAKS, Trouble.NONSENSE])
+    async def test_a_reading_is_asked_for_once(self, stand: GoCardlessStand, trouble: Trouble) -> None:
+        """Temporal asks again; the vendor's client would by itself."""
+        stand.server.reading_trouble = trouble
+        with pytest.raises(Unavailable):
+            await stand.gateway.payment_methods("CU1")
+        assert len(stand.server.requests) == 1
 
     async def test_an_id_that_is_no_part_of_an_address_is_our_fault(self, stand: GoCardlessStand) -> None:
         charge = await stand.charge_that(Charge.PAYS)
