@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from temporalio.service import RPCError
 
 from activities.store.database import DATABASE_DOWN
+from policies.card_numbers import without_card_numbers
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,7 +49,8 @@ def answer(status: int, body: BaseModel, headers: dict[str, str] | None = None) 
 
 
 def refuse(status: int, error: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:
-    return answer(status, Complaint(error=error, detail=detail), headers)
+    """A detail may name what was asked for, such as an address or the name of a field; no card number among it."""
+    return answer(status, Complaint(error=error, detail=without_card_numbers(detail)), headers)
 
 
 def _last_word(status: int, error: str, detail: str) -> web.Response:

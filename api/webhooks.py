@@ -1,6 +1,7 @@
 """Webhook intake: verify, split, commit, answer. Nothing here calls Temporal: a webhook is accepted while it is down.
 
-2xx means: the raw event is in PostgreSQL. PostgreSQL down: 503, so that the sender tries again.
+2xx means: the event is in PostgreSQL, byte for byte but for card numbers. PostgreSQL down: 503, so that the sender
+tries again.
 """
 
 import math
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from activities.intake import Taken
+from activities.scrubbed import holds_card_number, scrubbed
 from activities.sources.contract import Malformed, Rejected, Speaker, Unproven
 from api.errors import UnknownAddress, answer, refuse
 from api.limits import Limits
@@ -17,6 +19,7 @@ from api.parts import ApiParts
 from api.routes import UNAVAILABLE, Address, Answer, Anything, Call, Route, refused
 from api.telemetry import current_traceparent
 from policies.base import Identifier, Record
+from policies.card_numbers import looks_like_card_number, without_card_numbers
 
 KEPT_HEADERS = ("content-type", "user-agent")
 
@@ -49,6 +52,15 @@ async def receive_webhook(call: Call[Place, Anything, bytes]) -> web.Response:
     # What is not proven yet may be a stranger's: it uses up nothing of what the source may send.
     if not isinstance(verdict, Unproven) and (wait := parts.limits.seconds_to_wait(f"{source}/{account}")):
         return _too_many(f"{source}/{account} sends", wait)
+    kept = _kept(request.headers, speaker)
+    if isinstance(verdict, Unproven):
+        # To prove it all its bytes are needed, and those with a card number must not be kept.
+        if holds_card_number(body) or any(looks_like_card_number(value) for value in kept.values()):
+            parts.tally.count(source, account, "malformed", now)
+            return refuse(400, "card_number", "the delivery holds what looks like a card number; send none")
+    else:
+        body = scrubbed(body)
+        kept = {name: without_card_numbers(value) for name, value in kept.items()}
     items = speaker.split(body)
     if isinstance(items, tuple) and len(items) > EVENTS_MAX:
         items = Malformed(reason=f"the delivery holds {len(items)} events; at most {EVENTS_MAX} are taken at a time")
@@ -60,7 +72,7 @@ async def receive_webhook(call: Call[Place, Anything, bytes]) -> web.Response:
         account,
         items,
         now,
-        _kept(request.headers, speaker),
+        kept,
         current_traceparent(request.headers),
         unproven=isinstance(verdict, Unproven),
     )
@@ -117,7 +129,10 @@ def _as_text(header: str) -> str:
 _KNOWN = refused("nothing is set up to receive there", "unknown_source", "unknown_account")
 _RECEIVED = {
     200: Answer("every event is stored; some senders get the text that they want to read instead", Receipt),
-    400: refused("the body is not what the source sends, or not what its headers promise", "malformed", "invalid"),
+    400: refused(
+        "the body is not what the source sends, or not what its headers promise; or it holds a card number",
+        *("malformed", "invalid", "card_number"),
+    ),
     401: refused("the signature does not hold", "bad_signature"),
     403: refused("the account takes no deliveries from that address", "forbidden"),
     404: _KNOWN,

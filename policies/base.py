@@ -13,6 +13,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from policies.card_numbers import no_card_number
+
 
 class Record(BaseModel):
     """A value that may stand in a workflow history: additive with defaults, unknown fields are ignored on reading,
@@ -37,7 +39,10 @@ def _in_utc(moment: datetime) -> datetime:
 UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A moment with a zone, kept in UTC."""
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,200}$")]
+NO_CARD_NUMBER = AfterValidator(no_card_number)
+"""Beside any `str` (promise P9). What is sent from the Temporal UI is read by these types as well."""
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,200}$"), NO_CARD_NUMBER]
 """An id of another system: goes into workflow ids and addresses, so no slashes, spaces or control characters."""
 
 
@@ -48,7 +53,7 @@ def _whole(number: Any) -> Any:
 WHOLE = BeforeValidator(_whole)
 """Beside a strict `int`: whole as JSON has it, where 9.0 is 9. Neither a text nor a truth is a number."""
 
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,100}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,100}$"), NO_CARD_NUMBER]
 """A reason in another system's own word."""
 
 
@@ -62,6 +67,7 @@ ShortText = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
     AfterValidator(_storable),
+    NO_CARD_NUMBER,
     Field(json_schema_extra={"format": "one-line"}),
 ]
 """One sentence written by a person, such as the reason of a pause."""

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from policies.base import Code, Identifier, Record, ShortText, UtcTime
-from policies.card_numbers import looks_like_card_number
+from policies.base import NO_CARD_NUMBER, Code, Identifier, Record, ShortText, UtcTime
 from policies.declines import Decline
 from policies.money import Money
 
@@ -19,7 +18,7 @@ class SourceEvent(Record):
     """`event_id` is the inbox row it came from; a case ignores ids it has seen. `version`: the source's own count of
     changes where it has one; it orders what happened in one second."""
 
-    event_id: str
+    event_id: Annotated[str, NO_CARD_NUMBER]
     happened_at: UtcTime
     invoice_id: Identifier
     version: int = 0
@@ -162,18 +161,12 @@ class Action(Record):
     """Something a customer or a colleague does to a case. `action_id` makes repeating it harmless. The API forbids
     unknown fields; a worker that is older than the sender ignores them rather than losing the action."""
 
-    action_id: Annotated[str, Field(min_length=1, max_length=200)]
+    action_id: Annotated[str, Field(min_length=1, max_length=200), NO_CARD_NUMBER]
 
 
-def _no_card_number(text: str) -> str:
-    if looks_like_card_number(text):
-        raise ValueError("looks like a card number; send the gateway's token of it, or leave it out")
-    return text
+TokenOfCard = Identifier
 
-
-TokenOfCard = Annotated[Identifier, AfterValidator(_no_card_number)]
-
-Why = Annotated[ShortText, AfterValidator(_no_card_number)]
+Why = ShortText
 """The reason of somebody who acts, as it is taken at the door."""
 
 

@@ -1,7 +1,6 @@
 """The command line. Imports what a command needs when it runs, so that `--help` answers at once."""
 
 import asyncio
-import logging
 import re
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from workers.cli_dlq import dlq
 from workers.cli_intake import intake
 from workers.cli_policy import policy
 from workers.cli_rules import declines, network
+from workers.discreet_logs import log_to_stderr
 
 app = typer.Typer(
     name="recoup",
@@ -116,7 +116,7 @@ def _quicker_loop() -> Any:
 
 def _serve(name: str, serve: Any, loop_factory: Any = None) -> None:
     settings = _settings()
-    logging.basicConfig(level=settings.log_level, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(settings.log_level, f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
     _run(serve(settings), loop_factory)
 
 

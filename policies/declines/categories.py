@@ -6,8 +6,12 @@ Source of categories and treatments: our own study of 2026-11-22.
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from policies.base import Record
+from policies.card_numbers import without_card_numbers
 
 
 class Category(StrEnum):
@@ -53,14 +57,18 @@ class CustomerAction(StrEnum):
     AUTHENTICATE = "authenticate"
 
 
+Starred = Annotated[str, AfterValidator(without_card_numbers)]
+"""Another system's word. It is starred rather than refused: money may have moved, and the answer must not be lost."""
+
+
 class Decline(Record):
     """One refusal, in the gateway's words and in ours. `code` keeps the raw form. `earliest_retry`: how long after the
     attempt a retry is of use at the earliest, when code or advice says so."""
 
     gateway: str
-    code: str
-    network_code: str | None = None
-    advice_code: str | None = None
+    code: Starred
+    network_code: Starred | None = None
+    advice_code: Starred | None = None
     category: Category
     retryable: Retryable
     customer_action: CustomerAction

@@ -3,6 +3,7 @@
 `X-Recoup-Now` is the caller's time (ISO 8601 with a zone); without it the wall clock counts.
 """
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from aiohttp import web
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from policies.base import Identifier, Request
+from policies.card_numbers import WHY_REFUSED, place_of_card_number, without_card_numbers
 
 NOW_HEADER = "X-Recoup-Now"
 Body = TypeVar("Body", bound=Request)
@@ -71,12 +73,16 @@ Text = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_sto
 
 async def body_of(request: web.Request, model: type[Body]) -> Body:
     """The validated body; an empty one counts as `{}`. Raises Refused 400 naming the field, never its value."""
+    sent = await request.read() or b"{}"
     try:
-        return model.model_validate_json(await request.read() or b"{}")
+        read = model.model_validate_json(sent)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "body"
-        raise Refused(400, "bad_input", f"{field}: {first['msg']}") from None
+        raise Refused(400, "bad_input", f"{without_card_numbers(field)}: {first['msg']}") from None
+    if place := place_of_card_number(json.loads(sent)):
+        raise Refused(400, "bad_input", f"{place}: {WHY_REFUSED}")
+    return read
 
 
 def id_in_path(request: web.Request, name: str) -> str:

@@ -245,6 +245,7 @@ def test_a_place_that_nobody_gave_is_none(text: Any) -> None:
 # --- one letter -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.plants_card_numbers
 async def test_a_letter_shows_its_body_without_what_is_private_unless_it_is_asked_for_raw(letters: Letters) -> None:
     body = b'{"email": "ada@customers.example", "number": "4242 4242 4242 4242"}'
     headers = {"content-type": "application/json", "authorization": "Basic c2VjcmV0"}
