@@ -56,7 +56,7 @@ class SandboxClient:
         self._base_url = base_url.rstrip("/")
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=timeout_seconds / 2)
 
-    async def post(self, path: str, body: Mapping[str, Any], now: datetime) -> Answer:
+    async def post(self, path: str, body: Mapping[str, Any], now: datetime | None) -> Answer:
         """An answer of 2xx or 4xx. Raises Unavailable or RateLimited (no effect), or NoAnswer."""
         return await self._ask("POST", path, now, json.dumps(body).encode())
 

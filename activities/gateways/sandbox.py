@@ -51,15 +51,21 @@ class _Renewed(Record):
 
 
 class SandboxGateway:
-    """`name` also names the table of decline codes."""
+    """`name` also names the table of decline codes. `account`: which of the sandbox's gateway accounts this is."""
 
     name = "sandbox"
     capabilities = Capabilities(
-        keys_live_for=timedelta(hours=24), owns_invoices=True, payment_types=tuple(PaymentType), api_version="1"
+        keys_live_for=timedelta(hours=24),
+        owns_invoices=True,
+        payment_types=tuple(PaymentType),
+        lists_methods=True,
+        refreshes_cards=True,
+        api_version="1",
     )
 
-    def __init__(self, client: SandboxClient) -> None:
+    def __init__(self, client: SandboxClient, account: str = "sandbox") -> None:
         self._client = client
+        self._account = account
 
     async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
         body = {
@@ -68,6 +74,8 @@ class SandboxGateway:
             "credential_id": charge.credential_id,
             "amount_minor": charge.amount.amount_minor,
             "currency": charge.amount.currency,
+            "gateway": self._account,
+            "collects_invoice": charge.owned_here,
         }
         try:
             answer = await self._client.post("/gateway/charges", body, charge.now)

@@ -3,11 +3,12 @@ has an Owner only."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 from activities.customers import ContactPoint, Customer
 from activities.errors import NotFound, Unavailable
 from activities.sandbox_client import Answer, NoAnswer, SandboxClient, Shape, in_path
-from activities.sources.contract import Item
+from activities.sources.contract import CloseOut, Item, PaymentElsewhere
 from policies.base import Record, UtcTime
 from policies.declines import classify
 from policies.invoices import InvoiceNow, InvoiceStatus, SeenAttempt
@@ -44,6 +45,7 @@ class _Invoice(Record):
     dispute_open: bool
     last_decline_code: str
     attempts: tuple[_Attempt, ...]
+    retries_at: UtcTime | None = None
 
 
 class _Customer(Record):
@@ -54,6 +56,12 @@ class _Customer(Record):
 
 class _Payment(Record):
     invoice_id: str
+
+
+class _Standing(Record):
+    """How an invoice stands after its owner was told something."""
+
+    status: InvoiceStatus
 
 
 class _Event(Record):
@@ -90,6 +98,30 @@ class SandboxOwner:
         answer = await self._client.get(f"/source/payments/{in_path(payment_id)}")
         return None if answer.code == "no_such_payment" else _read(answer, _Payment).invoice_id
 
+    async def record_payment(self, payment: PaymentElsewhere) -> None:
+        body = {
+            "key": payment.key,
+            "amount_minor": payment.amount.amount_minor,
+            "currency": payment.amount.currency,
+            "gateway": payment.gateway,
+            "reference": payment.reference,
+        }
+        await self._tell(payment.invoice_id, "payments", body, payment.at)
+
+    async def close_out(self, ending: CloseOut) -> None:
+        """At the wall clock's time: an ending carries none."""
+        await self._tell(ending.invoice_id, "close", {"key": ending.key, "how": ending.how}, None)
+
+    async def _tell(self, invoice_id: str, what: str, body: dict[str, Any], at: datetime | None) -> None:
+        """Telling it again is harmless, so silence is Unavailable and Temporal tells it again."""
+        try:
+            answer = await self._client.post(f"/source/invoices/{in_path(invoice_id)}/{what}", body, at)
+        except NoAnswer as silence:
+            raise Unavailable(str(silence)) from silence
+        if answer.code == "no_such_invoice":
+            raise NotFound(f"the sandbox owns no invoice {invoice_id}")
+        _read(answer, _Standing)
+
     def events_since(self, source: str, since: datetime) -> AsyncIterator[Item] | None:
         return self._told_since(since) if source == SPOKEN_LIKE else None
 
@@ -117,6 +149,7 @@ class SandboxOwner:
             collected_manually=invoice.collected_manually,
             dispute_open=invoice.dispute_open,
             last_decline=classify(self.name, invoice.last_decline_code),
+            retries_at=invoice.retries_at,
             attempts=tuple(self._seen(a) for a in invoice.attempts if a.made_by == "owner"),
         )
 

@@ -10,11 +10,15 @@ from workers.sandbox.access import Access
 from workers.sandbox.billing import Billing
 from workers.sandbox.channels import Channels
 from workers.sandbox.database import DatabasePool
+from workers.sandbox.faults import Faults
 from workers.sandbox.fraud import Fraud
 from workers.sandbox.gateway import Gateway
 from workers.sandbox.http import html, refusals_as_json
+from workers.sandbox.owner import OwnerSide
 from workers.sandbox.pages import page
+from workers.sandbox.stored_cards import StoredCards
 from workers.sandbox.stories import STORIES
+from workers.sandbox.telling import Teller
 from workers.sandbox.webhooks import WebhookTarget
 from workers.sandbox.world import World
 
@@ -26,8 +30,18 @@ def make_sandbox_app(pool: DatabasePool, outbox_dir: Path | None, webhook: Webho
 
     The tables are created when the application starts.
     """
-    world = World(pool, webhook)
-    rooms = (Gateway(pool), Billing(pool), Channels(pool, outbox_dir), Access(pool), Fraud(pool), world)
+    teller = Teller(pool, webhook)
+    rooms = (
+        Gateway(pool),
+        StoredCards(pool),
+        Faults(pool),
+        Billing(pool),
+        OwnerSide(pool, teller),
+        Channels(pool, outbox_dir),
+        Access(pool),
+        Fraud(pool),
+        World(pool, teller),
+    )
     app = web.Application(middlewares=[refusals_as_json])
     app.router.add_get("/", _index)
     for room in rooms:
@@ -37,7 +51,7 @@ def make_sandbox_app(pool: DatabasePool, outbox_dir: Path | None, webhook: Webho
         await create_tables(pool)
         yield
 
-    app.cleanup_ctx.extend([tables, world.session])
+    app.cleanup_ctx.extend([tables, teller.session])
     return app
 
 

@@ -91,6 +91,7 @@ def _invoice(invoice: Invoice, default_card: str | None, attempts: list[dict[str
         "first_payment": invoice.first_payment,
         "collected_manually": invoice.collected_manually,
         "dispute_open": invoice.dispute_open,
+        "retries_at": invoice.retries_at.isoformat() if invoice.retries_at else None,
         "last_decline_code": declined[-1],
         "attempts": attempts,
     }
@@ -111,7 +112,7 @@ def _first_attempt(invoice: Invoice) -> dict[str, Any]:
 
 def _attempt(row: Record) -> dict[str, Any]:
     return {
-        "made_by": "caller",
+        "made_by": row["made_by"],
         "key": row["reference"],
         "credential_id": row["credential_id"],
         "amount_minor": row["amount_minor"],
@@ -136,7 +137,7 @@ def _described(invoice: Invoice) -> str:
         "Dispute": "open" if invoice.dispute_open else "none",
     }
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in lines.items())
-    pay = _PAY.format(invoice_id=escape(invoice.invoice_id)) if invoice.due_minor else ""
+    pay = _PAY.format(invoice_id=escape(invoice.invoice_id)) if invoice.unpaid_minor else ""
     return f"<p class=quiet>The stand-in merchant's view of this invoice.</p><dl>{rows}</dl>{pay}"
 
 

@@ -5,6 +5,7 @@ Refusals that record nothing: 400 bad input, 404 no such invoice or card, 409 `k
 `{"accepted": false}`, which says that the request certainly had no effect.
 """
 
+import asyncio
 import json
 from datetime import datetime
 from typing import Any
@@ -16,24 +17,34 @@ from policies.invoices import InvoiceStatus
 from policies.money import Currency
 from workers.sandbox.cards import Wire, answer_of, behaviour_of
 from workers.sandbox.database import Database, DatabasePool, Record
+from workers.sandbox.faults import Drop, Fault, count_dropped_after, draw_fault
 from workers.sandbox.http import AmountMinor, CardToken, Refused, body_of, id_in_path, now_of
 from workers.sandbox.ids import new_id
 from workers.sandbox.invoices import OWED, Invoice, mark_paid, read_invoice
 
+GATEWAY = "sandbox"
+"""The gateway account that is meant when none is named."""
+
 
 class ChargeRequest(Request):
+    """`gateway`: several gateway accounts live in one sandbox. `collects_invoice` false: the money is taken from the
+    card and the invoice is left alone; its owner learns of it by `POST /source/invoices/{id}/payments`."""
+
     idempotency_key: Identifier
     invoice_id: Identifier
     credential_id: CardToken
     amount_minor: AmountMinor
     currency: Currency
+    gateway: Identifier = GATEWAY
+    collects_invoice: bool = True
 
 
 class OutageRequest(Request):
-    """The gateway accepts no charge from `begins_at` until just before `ends_at`."""
+    """That gateway accepts no charge from `begins_at` until just before `ends_at`; the others do."""
 
     begins_at: UtcTime
     ends_at: UtcTime
+    gateway: Identifier = GATEWAY
 
 
 class Gateway:
@@ -50,8 +61,18 @@ class Gateway:
 
     async def charge(self, request: web.Request) -> web.StreamResponse:
         ask, now = await body_of(request, ChargeRequest), now_of(request)
+        fault = await draw_fault(self._pool, ask.gateway, ask.idempotency_key)
+        if fault.drop is Drop.BEFORE:
+            return _hang_up(request)
+        answer = await self._charge(request, ask, now, fault)
+        await asyncio.sleep(fault.slow_seconds)
+        return answer
+
+    async def _charge(
+        self, request: web.Request, ask: ChargeRequest, now: datetime, fault: Fault
+    ) -> web.StreamResponse:
         async with self._pool.acquire() as database, database.transaction():
-            if await _is_out(database, now):
+            if await _is_out(database, ask.gateway, now):
                 return web.json_response({"error": "the gateway is out of order", "accepted": False}, status=503)
             # Two calls with one key must not both find it unused.
             await database.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", ask.idempotency_key)
@@ -61,6 +82,9 @@ class Gateway:
                 row, wire = await _attempt(database, ask, now)
             elif not _is_same(row, ask):
                 raise Refused(409, "key_reused", "idempotency_key: was used for another charge")
+            if fault.drop is Drop.AFTER:
+                await count_dropped_after(database, ask.gateway, ask.idempotency_key)
+                wire = Wire.SILENT
         if row is None or wire is not Wire.ANSWERED:
             return _hang_up(request)
         return web.json_response(_answer(row))
@@ -81,23 +105,34 @@ class Gateway:
 
     async def announce_outage(self, request: web.Request) -> web.Response:
         outage = await body_of(request, OutageRequest)
-        await self._pool.execute("insert into gateway_outages values ($1, $2)", outage.begins_at, outage.ends_at)
+        await self._pool.execute(
+            "insert into gateway_outages (begins_at, ends_at, gateway) values ($1, $2, $3)",
+            outage.begins_at,
+            outage.ends_at,
+            outage.gateway,
+        )
         return web.json_response({})
 
 
 def ledger_line(row: Record) -> dict[str, Any]:
     """One attempt as JSON: key, invoice, card, money, time, outcome."""
-    names = "idempotency_key invoice_id credential_id amount_minor currency status code reference".split()
+    names = "idempotency_key invoice_id credential_id amount_minor currency status code reference gateway".split()
+    names += ["collects_invoice", "made_by"]
     return {**{name: row[name] for name in names}, "at": row["at"].isoformat()}
 
 
 async def record_charge(
-    database: Database, ask: ChargeRequest, at: datetime, status: str, code: str | None = None
+    database: Database,
+    ask: ChargeRequest,
+    at: datetime,
+    status: str,
+    code: str | None = None,
+    made_by: str = "caller",
 ) -> Record:
     row: Record | None = await database.fetchrow(
         """insert into charges (idempotency_key, invoice_id, credential_id, amount_minor, currency, at, status, code,
-                                reference)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning *""",
+                                reference, gateway, collects_invoice, made_by)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning *""",
         ask.idempotency_key,
         ask.invoice_id,
         ask.credential_id,
@@ -107,6 +142,9 @@ async def record_charge(
         status,
         code,
         new_id("ch"),
+        ask.gateway,
+        ask.collects_invoice,
+        made_by,
     )
     assert row is not None  # noqa: S101  insert ... returning always returns its row
     return row
@@ -120,9 +158,10 @@ async def _attempt(database: Database, ask: ChargeRequest, now: datetime) -> tup
     if answer.wire is Wire.LOST:
         await database.execute("update cards set first_call_lost = true where card_id = $1", ask.credential_id)
         return None, answer.wire
-    await _check_owed(database, ask, invoice)
+    if ask.collects_invoice:
+        await _check_owed(database, ask, invoice)
     row = await record_charge(database, ask, now, answer.status, answer.code)
-    if answer.status == "succeeded":
+    if answer.status == "succeeded" and ask.collects_invoice:
         await mark_paid(database, invoice, ask.amount_minor, now)
         await _keep_card(database, invoice.customer_id, ask.credential_id)
     return row, answer.wire
@@ -148,10 +187,11 @@ async def _check_owed(database: Database, ask: ChargeRequest, invoice: Invoice) 
     if ask.currency != invoice.currency:
         raise Refused(422, "wrong_currency", f"currency: the invoice is in {invoice.currency}")
     under_way = await database.fetchval(
-        "select coalesce(sum(amount_minor), 0)::bigint from charges where invoice_id = $1 and status = 'pending'",
+        "select coalesce(sum(amount_minor), 0)::bigint from charges where invoice_id = $1 and collects_invoice"
+        " and status = 'pending'",
         ask.invoice_id,
     )
-    if ask.amount_minor > invoice.due_minor - under_way:
+    if ask.amount_minor > invoice.unpaid_minor - under_way:
         raise Refused(422, "more_than_owed", "amount_minor: is more than what is still owed")
 
 
@@ -160,9 +200,9 @@ async def _keep_card(database: Database, customer_id: str, card_id: str) -> None
     await database.execute("update customers set default_card = $2 where customer_id = $1", customer_id, card_id)
 
 
-async def _is_out(database: Database, now: datetime) -> bool:
-    query = "select exists (select from gateway_outages where begins_at <= $1 and $1 < ends_at)"
-    return bool(await database.fetchval(query, now))
+async def _is_out(database: Database, gateway: str, now: datetime) -> bool:
+    query = "select exists (select from gateway_outages where gateway = $2 and begins_at <= $1 and $1 < ends_at)"
+    return bool(await database.fetchval(query, now, gateway))
 
 
 async def _row_of(database: Database | DatabasePool, key: str) -> Record | None:

@@ -29,9 +29,16 @@ class Invoice(Record):
     dispute_id: str | None = None
     dispute_open: bool = False
     api_version: str
+    retries_at: UtcTime | None = None
+    attempt_count: int = 1
 
     @property
     def due_minor(self) -> int:
+        """What is asked for: nothing any more once it is uncollectible, though it may still be paid."""
+        return self.unpaid_minor if self.status is InvoiceStatus.OPEN else 0
+
+    @property
+    def unpaid_minor(self) -> int:
         return self.amount_minor - self.paid_minor if self.status in OWED else 0
 
 

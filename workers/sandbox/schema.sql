@@ -14,8 +14,12 @@ create table if not exists cards (
     customer_id     text not null references customers,
     kind            text not null,
     params          jsonb not null,
-    first_call_lost boolean not null default false
+    first_call_lost boolean not null default false,
+    renewed_as      text,
+    renewed_at      timestamptz
 );
+alter table cards add column if not exists renewed_as text;
+alter table cards add column if not exists renewed_at timestamptz;
 
 create table if not exists invoices (
     invoice_id          text primary key,
@@ -36,8 +40,12 @@ create table if not exists invoices (
     collected_manually  boolean not null,
     dispute_id          text,
     dispute_open        boolean not null default false,
-    api_version         text not null
+    api_version         text not null,
+    retries_at          timestamptz,
+    attempt_count       integer not null default 1
 );
+alter table invoices add column if not exists retries_at timestamptz;
+alter table invoices add column if not exists attempt_count integer not null default 1;
 create unique index if not exists invoices_payment_intent on invoices (payment_intent_id);
 
 -- Every attempt that reached the gateway, with its whole outcome: the ledger that convicts.
@@ -51,13 +59,57 @@ create table if not exists charges (
     status          text not null check (status in ('succeeded', 'declined', 'pending')),
     code            text,
     reference       text not null unique,
-    position        bigint generated always as identity
+    position        bigint generated always as identity,
+    -- which of the gateway accounts took it; whether it collected the invoice, or the owner is told afterwards
+    gateway          text not null default 'sandbox',
+    collects_invoice boolean not null default true,
+    -- 'owner' for a retry of the owner's own
+    made_by          text not null default 'caller'
 );
+alter table charges add column if not exists gateway text not null default 'sandbox';
+alter table charges add column if not exists collects_invoice boolean not null default true;
+alter table charges add column if not exists made_by text not null default 'caller';
 create index if not exists charges_of_invoice on charges (invoice_id, position);
 
 create table if not exists gateway_outages (
     begins_at timestamptz not null,
-    ends_at   timestamptz not null
+    ends_at   timestamptz not null,
+    gateway   text not null default 'sandbox'
+);
+alter table gateway_outages add column if not exists gateway text not null default 'sandbox';
+
+-- What share of a gateway's charge requests gets lost, and what became of each try.
+create table if not exists wire_faults (
+    gateway      text primary key,
+    drop_before  double precision not null,
+    drop_after   double precision not null,
+    slow_seconds double precision not null,
+    seed         bigint not null
+);
+create table if not exists wire_tries (
+    gateway         text not null,
+    idempotency_key text not null,
+    tries           integer not null,
+    dropped_before  integer not null default 0,
+    dropped_after   integer not null default 0,
+    primary key (gateway, idempotency_key)
+);
+
+-- Money that the owner was told of, and how it was told to end an invoice.
+create table if not exists payments (
+    key          text primary key,
+    invoice_id   text not null,
+    amount_minor bigint not null,
+    currency     text not null,
+    gateway      text not null,
+    reference    text not null,
+    at           timestamptz not null
+);
+create table if not exists endings (
+    key        text primary key,
+    invoice_id text not null,
+    how        text not null,
+    at         timestamptz not null
 );
 
 create table if not exists outbox (

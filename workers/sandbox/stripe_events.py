@@ -67,6 +67,12 @@ def invoice_paid(invoice: Invoice, at: datetime, *, out_of_band: bool) -> Event:
     return _event("invoice.paid", body, invoice.api_version, at)
 
 
+def invoice_marked_uncollectible(invoice: Invoice, at: datetime) -> Event:
+    body = _invoice(invoice)
+    body["status_transitions"]["marked_uncollectible_at"] = _seconds(at)
+    return _event("invoice.marked_uncollectible", body, invoice.api_version, at)
+
+
 def invoice_voided(invoice: Invoice, at: datetime) -> Event:
     body = _invoice(invoice)
     body["status_transitions"]["voided_at"] = _seconds(at)
@@ -141,7 +147,7 @@ def _invoice(invoice: Invoice) -> Event:
         "amount_due": invoice.amount_minor,
         "amount_paid": invoice.paid_minor,
         "amount_remaining": invoice.amount_minor - invoice.paid_minor,
-        "attempt_count": 1,
+        "attempt_count": invoice.attempt_count,
         "attempted": True,
         "auto_advance": False,
         "billing_reason": "subscription_create" if invoice.first_payment else "subscription_cycle",
@@ -152,7 +158,7 @@ def _invoice(invoice: Invoice) -> Event:
         "customer_email": None,
         "livemode": False,
         "metadata": {},
-        "next_payment_attempt": None,
+        "next_payment_attempt": _next_attempt(invoice),
         "number": None,
         "status": invoice.status.value,
         "status_transitions": {
@@ -197,6 +203,12 @@ def _dispute(invoice: Invoice, status: str, at: datetime) -> Event:
         "reason": "general",
         "status": status,
     }
+
+
+def _next_attempt(invoice: Invoice) -> int | None:
+    """When the owner itself tries again; nothing is tried once the invoice is settled."""
+    is_due = invoice.retries_at is not None and invoice.status is InvoiceStatus.OPEN
+    return _seconds(invoice.retries_at) if is_due and invoice.retries_at else None
 
 
 def _collection_method(invoice: Invoice) -> str:

@@ -5,11 +5,10 @@ sends it: `delivered` is true or false, null when nothing was to be sent. What i
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-import aiohttp
 from aiohttp import web
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -24,7 +23,7 @@ from workers.sandbox.http import AmountMinor, CardToken, Refused, body_of, id_in
 from workers.sandbox.ids import new_id
 from workers.sandbox.invoices import OWED, Invoice, add_invoice, mark_paid, read_invoice
 from workers.sandbox.stories import STORIES, Story
-from workers.sandbox.webhooks import WebhookTarget, deliver
+from workers.sandbox.telling import Teller
 
 
 def _known_story(name: str) -> str:
@@ -66,10 +65,9 @@ Change = Callable[[Database, Invoice, datetime], Awaitable[events.Event]]
 
 
 class World:
-    def __init__(self, pool: DatabasePool, webhook: WebhookTarget | None) -> None:
+    def __init__(self, pool: DatabasePool, teller: Teller) -> None:
         self._pool = pool
-        self._webhook = webhook
-        self._session: aiohttp.ClientSession | None = None
+        self._teller = teller
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -78,11 +76,6 @@ class World:
             web.post("/world/customers/{customer_id}/cards", self.add_card),
             web.post("/billing/{invoice_id}/pay", self.pay_as_the_customer),
         ]
-
-    async def session(self, _: web.Application) -> AsyncIterator[None]:
-        """A cleanup context of the application: deliveries share one session."""
-        async with aiohttp.ClientSession() as self._session:
-            yield
 
     async def fail(self, request: web.Request) -> web.Response:
         ask = await body_of(request, FailureRequest)
@@ -94,7 +87,7 @@ class World:
         told = [events.invoice_payment_failed(invoice, at)]
         if ask.with_payment_intent_event:
             told.insert(0, events.payment_intent_payment_failed(invoice, at))
-        delivered = [await self._deliver(event, ask.deliver) for event in told]
+        delivered = [await self._teller.tell(event, ask.deliver) for event in told]
         return web.json_response(
             {
                 "story": story.name,
@@ -124,14 +117,14 @@ class World:
                 "status": after.status.value,
                 "dispute_open": after.dispute_open,
                 "event": event,
-                "delivered": await self._deliver(event, ask.deliver),
+                "delivered": await self._teller.tell(event, ask.deliver),
             }
         )
 
     async def pay_as_the_customer(self, request: web.Request) -> web.Response:
         """The button of the billing page; shows the page again."""
         after, event = await self._changed(request, _pay)
-        await self._deliver(event, True)
+        await self._teller.tell(event, True)
         raise web.HTTPSeeOther(f"/billing/{after.invoice_id}")
 
     async def _changed(self, request: web.Request, change: Change) -> tuple[Invoice, events.Event]:
@@ -147,16 +140,6 @@ class World:
                 raise Refused(404, "no_such_customer", f"there is no customer {customer_id}")
             card_id = await _add_card(database, customer_id, ask.kind, ask.params)
         return web.json_response({"credential_id": card_id})
-
-    async def _deliver(self, event: events.Event, wanted: bool) -> bool | None:
-        await self._pool.execute(
-            "insert into events (event_id, body, told_at) values ($1, $2, now()) on conflict do nothing",
-            event["id"],
-            events.body_of_event(event).decode(),
-        )
-        if not wanted or self._webhook is None or self._session is None:
-            return None
-        return await deliver(self._session, self._webhook, event)
 
 
 async def _begin(database: Database, ask: FailureRequest, story: Story, at: datetime) -> Invoice:
@@ -219,7 +202,7 @@ async def _add_card(database: Database, customer_id: str, kind: str, params: dic
 async def _pay(database: Database, invoice: Invoice, now: datetime) -> events.Event:
     """Paid by other means, such as a bank transfer that the merchant booked by hand."""
     _check_owed(invoice)
-    paid = await mark_paid(database, invoice, invoice.due_minor, now)
+    paid = await mark_paid(database, invoice, invoice.unpaid_minor, now)
     return events.invoice_paid(paid, now, out_of_band=True)
 
 
@@ -227,7 +210,8 @@ async def _confirm(database: Database, invoice: Invoice, now: datetime) -> event
     """The customer confirms: a pending charge settles; without one the first card is charged with her present."""
     _check_owed(invoice)
     settled = await database.fetch(
-        "update charges set status = 'succeeded' where invoice_id = $1 and status = 'pending' returning amount_minor",
+        "update charges set status = 'succeeded' where invoice_id = $1 and collects_invoice"
+        " and status = 'pending' returning amount_minor",
         invoice.invoice_id,
     )
     if not settled:
@@ -241,7 +225,7 @@ async def _charge_with_customer_present(database: Database, invoice: Invoice, no
         idempotency_key=f"confirmed:{invoice.invoice_id}"[:200],
         invoice_id=invoice.invoice_id,
         credential_id=invoice.first_credential_id,
-        amount_minor=invoice.due_minor,
+        amount_minor=invoice.unpaid_minor,
         currency=invoice.currency,
     )
     return await record_charge(database, confirmed, now, "succeeded")
