@@ -54,8 +54,8 @@ class Refused(OutsideError):
 
     @property
     def is_not_found(self) -> bool:
-        """On GoCardless' own word; a 410 stands for a customer whose data was removed."""
-        return self.kind is not None and ("resource_not_found" in self.reasons or self.status == 410)
+        """On GoCardless' own word; the 404 of a stranger has none."""
+        return self.kind is not None and "resource_not_found" in self.reasons
 
     @property
     def conflicting_id(self) -> str | None:
