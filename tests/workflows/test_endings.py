@@ -141,7 +141,8 @@ async def test_what_cannot_be_stored_or_must_not_be_kept_is_refused_from_the_tem
     for name, payload in (("pause", nul), ("update_payment_method", card)):
         with pytest.raises(WorkflowUpdateFailedError):
             await case.handle.execute_update(name, payload)
-        await case.handle.signal(name, payload)
+    # What becomes of a signal with a card number: test_no_card_numbers.py.
+    await case.handle.signal("pause", nul)
     status, answer = await case.acts("close", outcome="cancelled", reason="tidy")
     assert (status, answer["result"]) == (200, "done")
     assert await case.until_closed() == "cancelled"
