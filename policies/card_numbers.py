@@ -55,10 +55,11 @@ def looks_like_card_number(text: str) -> bool:
 
 def without_card_numbers(text: str) -> str:
     """With a star for each digit but the last four of what looks like a card number."""
-    if len(text) < SHORTEST:
+    found = list(_card_numbers(text)) if len(text) >= SHORTEST else []
+    if not found:
         return text
     shown = list(text)
-    for digits in _card_numbers(text):
+    for digits in found:
         for place in digits[:-4]:
             shown[place] = "*"
     return "".join(shown)
