@@ -33,12 +33,14 @@ class StripeAccount(_Account):
 
 
 class AdyenAccount(_Account):
-    """`live_url_prefix`: of the live endpoints, from Customer Area; without one it is the test environment."""
+    """`live_url_prefix`: of the live endpoints, from Customer Area; without one it is the test environment.
+    `update_currency`: in which a new way to pay is checked, with a zero amount; without one customers cannot give one."""
 
     kind: Literal["adyen"] = "adyen"
     api_key: SecretStr
     merchant_account: str
     live_url_prefix: str | None = None
+    update_currency: str | None = None
 
 
 class BraintreeAccount(_Account):

@@ -1,0 +1,178 @@
+"""A local server that speaks Adyen's Checkout API as far as the adapter uses it; the vendor's own client talks to it.
+
+It keeps to Adyen's OpenAPI document CheckoutService-v72 and docs.adyen.com (November 2026): `x-api-key`, the version in
+the path, required fields and their lengths, errors with `errorCode` and `errorType`, result codes, and idempotency: one
+key, one payment, whose answer comes again whatever the later body says (what Adyen does with another body is not
+documented), and 704 while the first request is under way.
+It is no Adyen: no risk checks, no 3-D Secure beyond its first answer, no captures, no webhooks, no tokens made at the
+checkout. What a bank says hangs on the stored way to pay, as the test keeps it (`store`).
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from tests.fixtures.troubled import Trouble
+
+API_KEY = "AQE-a-key-made-up-for-tests"
+MERCHANT = "RecoupTestECOM"
+Fields = dict[str, Any]
+
+ANSWERS: dict[Trouble, tuple[int, Fields, dict[str, str]]] = {
+    Trouble.BREAKS: (500, {"status": 500, "errorCode": "000", "errorType": "internal", "message": "broken"}, {}),
+    Trouble.OVERLOADED: (503, {}, {}),
+    Trouble.GATEWAY_TIMEOUT: (504, {}, {}),
+    Trouble.SLOW_DOWN: (429, {"status": 429, "errorType": "security"}, {"Retry-After": "7"}),
+}
+REQUIRED = ("amount", "merchantAccount", "reference", "shopperReference", "paymentMethod")
+
+
+class Error(Exception):
+    def __init__(self, status: int, code: str, kind: str, **headers: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.headers = headers
+        self.body = {"status": status, "errorCode": code, "errorType": kind, "message": "for people only"}
+
+
+class Asked(NamedTuple):
+    method: str
+    path: str
+    body: Fields
+    key: str | None
+
+
+class AdyenServer:
+    """`money_trouble`: what happens to each payment instead. `swallowed`: the next payment is made and its answer lost.
+    `refusal`: the error that the next payment gets. `redirects`: payments are sent elsewhere."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.money_trouble: Trouble | None = None
+        self.swallowed = False
+        self.redirects = False
+        self.refusal: Error | None = None
+        self.requests: list[Asked] = []
+        self.payments: list[Fields] = []
+        self.stored: dict[str, tuple[str, Fields, Fields]] = {}
+        self._answers: dict[str, Fields] = {}
+        self._numbers = itertools.count(1)
+
+    # What tests arrange
+
+    def store(self, shopper: str, answer: Fields, **resource: Any) -> str:
+        """A way to pay whose payments get that answer."""
+        identity = f"M5N7TQ4TG5PF{next(self._numbers):04d}"
+        card = {"type": "scheme", "brand": "visa", "expiryMonth": "03", "expiryYear": "30", "lastFour": "1111"}
+        self.stored[identity] = (shopper, answer, {"id": identity, "shopperReference": shopper, **card, **resource})
+        return identity
+
+    def taken(self, reference: str) -> int:
+        return sum(p["reference"] == reference and p["resultCode"] == "Authorised" for p in self.payments)
+
+    # The protocol
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except Error as error:
+            return web.json_response(error.body, status=error.status, headers=error.headers)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("x-api-key") != API_KEY:
+            raise Error(401, "000", "security")
+        body = await request.json() if request.method == "POST" else {}
+        self.requests.append(Asked(request.method, request.path, body, request.headers.get("Idempotency-Key")))
+        if body.get("merchantAccount", request.query.get("merchantAccount")) != MERCHANT:
+            raise Error(403, "901", "security")
+        if (request.method, request.path) == ("POST", "/v72/payments"):
+            return await self._payment(request, body)
+        if (request.method, request.path) == ("POST", "/v72/sessions"):
+            return web.json_response(_session(body), status=201)
+        if (request.method, request.path) == ("GET", "/v72/storedPaymentMethods"):
+            return web.json_response(self._listed(request.query["shopperReference"]))
+        return web.Response(status=404)
+
+    async def _payment(self, request: web.Request, body: Fields) -> web.StreamResponse:
+        if self.money_trouble:
+            return await trouble_of(self.money_trouble, request)
+        if self.redirects:
+            raise web.HTTPFound("/v72/storedPaymentMethods")
+        if self.refusal:
+            error, self.refusal = self.refusal, None
+            raise error
+        key = request.headers.get("Idempotency-Key", "")
+        if len(key) > 64:
+            raise Error(422, "702", "validation")
+        answer = self._answers.get(key) or self._paid(body)
+        self._answers[key] = answer
+        if self.swallowed:
+            self.swallowed = False
+            return await trouble_of(Trouble.CLOSES, request)
+        return web.json_response(answer, headers={"Idempotency-Key": key})
+
+    def _paid(self, body: Fields) -> Fields:
+        if any(name not in body for name in REQUIRED) or len(body["reference"]) > 80:
+            raise Error(422, "130", "validation")
+        if len(body["shopperReference"]) < 3:
+            raise Error(422, "134", "validation")
+        if any(len(name) > 20 or len(value) > 80 for name, value in body.get("metadata", {}).items()):
+            raise Error(422, "177", "validation")
+        shopper, answer, resource = self.stored.get(body["paymentMethod"]["storedPaymentMethodId"], ("", {}, {}))
+        if shopper != body["shopperReference"] or resource["type"] != body["paymentMethod"]["type"]:
+            raise Error(422, "800", "validation")
+        told = {"pspReference": f"NC6HT9CRT65Z{next(self._numbers):04d}", "merchantReference": body["reference"]}
+        told = {name: value for name, value in {**told, **answer}.items() if value is not None}
+        self.payments.append({**told, "reference": body["reference"], "amount": body["amount"]})
+        return told
+
+    def _listed(self, shopper: str) -> Fields:
+        found = [resource for whose, _, resource in self.stored.values() if whose == shopper]
+        return {"merchantAccount": MERCHANT, "shopperReference": shopper, "storedPaymentMethods": found}
+
+
+def _session(body: Fields) -> Fields:
+    if any(name not in body for name in ("amount", "reference", "returnUrl")):
+        raise Error(422, "14_030", "validation")
+    return {
+        **body,
+        "id": "CS451F2AB1ED897A94",
+        "sessionData": "Ab02b4c0!made-up",
+        "expiresAt": "2026-03-02T11:00:00+01:00",
+    }
+
+
+async def trouble_of(trouble: Trouble, request: web.Request) -> web.StreamResponse:
+    if trouble in ANSWERS:
+        status, body, headers = ANSWERS[trouble]
+        return web.json_response(body, status=status, headers=headers)
+    if trouble is Trouble.NONSENSE:
+        return web.Response(text="OK")
+    if trouble is Trouble.HANGS:
+        await asyncio.sleep(30)
+    answer = web.StreamResponse(headers={"Content-Length": "500"})
+    if trouble is Trouble.CUTS_SHORT:
+        await answer.prepare(request)
+        await answer.write(b'{"resultCode": "Autho')
+    if request.transport:
+        request.transport.abort()
+    return answer
+
+
+@asynccontextmanager
+async def running_adyen() -> AsyncIterator[AdyenServer]:
+    server = AdyenServer()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
