@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from activities.errors import Misconfigured
+from activities.errors import Misconfigured, OutsideError
 from activities.gateways.accounts import StripeAccount
 from activities.gateways.contract import (
     Capabilities,
@@ -49,6 +49,7 @@ from activities.stripe_objects import (
     intents_of,
     mark_of,
 )
+from policies.declines import Decline
 from policies.instruments import Initiator, PaymentType
 
 PAYMENTS = "payments.data.payment.payment_intent"
@@ -152,8 +153,8 @@ class StripeGateway:
             return _silent(silence)
 
     async def _invoice_refused(self, refused: Refused, charge: GatewayCharge, intent: Node) -> ChargeOutcome:
-        if declined := _declined(refused, charge, intent):
-            return declined
+        if _is_decline(refused):
+            return _declined(refused, charge) or await self._as_read(refused, charge, intent)
         if refused.status in OUR_FAULT or refused.kind == "idempotency_error":
             raise refused
         try:
@@ -164,7 +165,19 @@ class StripeGateway:
             raise refused
         return Unknown(reason="the invoice is not open any more: this request moved no money")
 
-    async def _look_up_invoice(self, sent: SentCharge) -> LookUpOutcome:
+    async def _as_read(self, refused: Refused, charge: GatewayCharge, intent: Node) -> Declined:
+        """The error of an invoice need not name the charge that was refused; the charges do. It was refused either
+        way, also when they cannot be read."""
+        try:
+            with silence_is_unavailable():
+                found = await self._look_up_invoice(charge)
+        except OutsideError:
+            found = NeverArrived()
+        if isinstance(found, Declined):
+            return found
+        return Declined(reference=intent.id("id"), decline=_why(refused, charge))
+
+    async def _look_up_invoice(self, sent: GatewayCharge) -> LookUpOutcome:
         for intent in intents_of(await self._invoice(sent)):
             if charge := first_marked(await charges_of(self._stripe, intent), sent.key):
                 return _of_charge(charge, intent, sent)
@@ -197,7 +210,7 @@ class StripeGateway:
             )
             return _of_intent(taken, charge)
         except Refused as refused:
-            if declined := _declined(refused, charge, None):
+            if _is_decline(refused) and (declined := _declined(refused, charge)):
                 return declined
             raise
         except (NoAnswer, Wrong) as silence:
@@ -260,7 +273,7 @@ def _of_intent(intent: Node, charge: GatewayCharge) -> Succeeded | Declined | Pe
     return Unknown(reason="Stripe has the payment, neither made nor refused")
 
 
-def _of_charge(charge: Node, intent: Node, sent: SentCharge) -> Succeeded | Declined | Pending | Unknown:
+def _of_charge(charge: Node, intent: Node, sent: GatewayCharge) -> Succeeded | Declined | Pending | Unknown:
     reference, status = charge.id("id"), charge.fields.get("status")
     if status == "succeeded":
         return Succeeded(reference=reference)
@@ -271,17 +284,23 @@ def _of_charge(charge: Node, intent: Node, sent: SentCharge) -> Succeeded | Decl
     return Unknown(reason="Stripe has the charge, neither made nor refused")
 
 
-def _declined(refused: Refused, charge: GatewayCharge, intent: Node | None) -> Declined | None:
+def _is_decline(refused: Refused) -> bool:
     """A refusal of the payment rather than of the request. 402: the parameters were right and the payment failed."""
-    if refused.status != 402 and refused.code not in CONFIRMATION_CODES:
-        return None
-    told = refused.error.node("payment_intent") or intent
-    reference = refused.error.id_or_none("charge") or (_reference(told) if told else None)
+    return refused.status == 402 or refused.code in CONFIRMATION_CODES
+
+
+def _declined(refused: Refused, charge: GatewayCharge) -> Declined | None:
+    """None when Stripe does not say which payment was refused."""
+    told = refused.error.node("payment_intent")
+    if reference := refused.error.id_or_none("charge") or (_reference(told) if told else None):
+        return Declined(reference=reference, decline=_why(refused, charge))
+    return None
+
+
+def _why(refused: Refused, charge: GatewayCharge) -> Decline:
     if refused.code in CONFIRMATION_CODES - {CONFIRMATION_NEEDED}:
-        decline = confirmation_needed(charge.instrument, charge.initiator)
-        return Declined(reference=told.id("id") if told else charge.invoice_id, decline=decline)
-    decline = decline_of_error(refused.error, charge.initiator, charge.instrument)
-    return Declined(reference=reference or charge.invoice_id, decline=decline)
+        return confirmation_needed(charge.instrument, charge.initiator)
+    return decline_of_error(refused.error, charge.initiator, charge.instrument)
 
 
 def _reference(intent: Node) -> str:

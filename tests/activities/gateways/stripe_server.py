@@ -49,7 +49,8 @@ class Refusal(Exception):
 
 
 class LocalStripe:
-    """`trouble` hits what moves money; `money_moves_first`: after it moved. `slow`: keys that are in use."""
+    """`trouble` hits what moves money; `money_moves_first`: after it moved. `in_use`: keys that another request has.
+    `hides`: what the error of an invoice's payment leaves out."""
 
     def __init__(self) -> None:
         self.world = StripeWorld()
@@ -57,6 +58,7 @@ class LocalStripe:
         self.trouble: Trouble | None = None
         self.money_moves_first = False
         self.in_use: set[str] = set()
+        self.hides: set[str] = set()
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self._remembered: dict[str, tuple[str, int, bytes]] = {}
 
@@ -180,7 +182,8 @@ class LocalStripe:
             return self._shown(invoice, asked)
         method = self._method(asked, invoice["customer"])
         if error := self.world.pay(invoice, method, asked.get("off_session", "true") == "true"):
-            raise Refusal(402, "card_error", **{name: value for name, value in error.items() if name != "type"})
+            hidden = {"type", *self.hides}
+            raise Refusal(402, "card_error", **{name: value for name, value in error.items() if name not in hidden})
         if self.world.intent_of(invoice)["status"] == "requires_action":
             raise Refusal(402, "card_error", code="invoice_payment_intent_requires_action")
         return self._shown(invoice, asked)

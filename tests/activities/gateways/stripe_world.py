@@ -76,7 +76,7 @@ class StripeWorld:
         items = _listed([{"id": "si_1", "price": {"id": "price_1", "recurring": {"interval": "month"}}}])
         return self.add("sub", "subscription", customer=customer["id"], status="past_due", items=items)
 
-    def invoice(self, customer: Thing, amount: int = 2900, currency: str = "eur", **fields: Any) -> Thing:
+    def invoice(self, customer: Thing, amount: int = 2900, currency: str = "eur") -> Thing:
         """Finalised, with the payment intent that Stripe makes then."""
         intent = self.intent(amount, currency, customer["id"])
         subscription = self.subscription(customer)
@@ -96,7 +96,6 @@ class StripeWorld:
             parent={"type": "subscription_details", "subscription_details": {"subscription": subscription["id"]}},
             status_transitions={"finalized_at": self.now, "paid_at": None, "voided_at": None},
         )
-        invoice.update(fields)
         payment = {"type": "payment_intent", "payment_intent": intent["id"]}
         self.add("inpay", "invoice_payment", invoice=invoice["id"], is_default=True, status="open", payment=payment)
         return invoice

@@ -173,6 +173,16 @@ class TestStripeGateway(GatewayContract):
         assert isinstance(later, Declined)
         assert later.decline.category is category
 
+    async def test_an_error_that_names_no_charge_is_told_from_the_charges(self, stand: StripeStand) -> None:
+        stand.stripe.hides = {"charge", "payment_intent", "payment_method", "network_decline_code"}
+        first = stand.card_that("insufficient_funds")
+        stand.world.pay(stand.world.things[first.invoice_id], stand.world.things[first.credential_id])
+        outcome = await stand.gateway.charge(first)
+        assert isinstance(outcome, Declined)
+        assert outcome.decline.network_code == "51"
+        assert outcome.reference == stand.world.all("charge")[0]["id"]
+        assert await stand.gateway.look_up(sent(first)) == outcome
+
     async def test_the_network_s_advice_outranks_the_code(self, stand: StripeStand) -> None:
         customer = stand.world.customer()
         card = stand.world.card(customer, "do_not_honor", network="mastercard")

@@ -91,8 +91,8 @@ class TestStripeOwner(OwnerContract):
         assert not now.collected_manually
 
     async def test_first_payments_and_bills_sent_by_hand_are_told(self, owners: StripeOwnerStand) -> None:
-        changes = {"billing_reason": "subscription_create", "collection_method": "send_invoice"}
-        invoice = owners.world.invoice(owners.world.customer(), **changes)
+        invoice = owners.failed()
+        invoice.update(billing_reason="subscription_create", collection_method="send_invoice")
         now = await owners.owner.invoice_now(invoice["id"], START)
         assert now.first_payment
         assert now.collected_manually
