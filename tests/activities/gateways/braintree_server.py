@@ -2,8 +2,8 @@
 
 Checks the Basic authentication and the version header, keeps subscriptions, customers, ways to pay and transactions
 (`braintree_world.py`), refuses as Braintree does (422 with codes of validation errors, a refused transaction inside an
-`api-error-response`), and pages searches by two. In the place of the money it can have a `Trouble`, or take the money
-and hang up.
+`api-error-response`), and pages searches by two. In the place of the money it can have a `Trouble`, take the money and
+hang up, or find that somebody else was faster.
 
 Not covered: creating customers and cards, settlement by time, Braintree's own retries, its duplicate checking, risk and
 3-D Secure beyond their codes, GraphQL, limits of rate, the body of a 404 (no page says what it is; here it is empty).
@@ -37,7 +37,10 @@ class BraintreeServer:
         self.world = World()
         self.trouble: Trouble | None = None
         self.trouble_with_cards: Trouble | None = None
+        self.somebody_is_faster: str | None = None
         self.forgets: str | None = None
+        self.status_of_money: int | None = None
+        self.finds_only_by_search: set[str] = set()
         self.hangs_up_after_the_money = False
         self.requests: list[tuple[str, Node]] = []
         self.url = ""
@@ -94,6 +97,8 @@ class BraintreeServer:
     async def _charge(self, request: web.Request) -> web.StreamResponse:
         if self.trouble is not None:
             return await self._in_trouble(request, self.trouble)
+        if self.status_of_money is not None:
+            return web.Response(status=self.status_of_money, headers={"Location": str(request.url)})
         answer = self._charged(request[BODY])
         if self.hangs_up_after_the_money:
             self.hangs_up_after_the_money = False
@@ -105,6 +110,8 @@ class BraintreeServer:
         subscription = self.world.subscriptions.get(subscription_id or "")
         token = subscription.payment_method_token if subscription else asked.optional_text("payment_method_token")
         method = self.world.methods.get(token or "")
+        if subscription and self.somebody_is_faster:
+            subscription.status = self.somebody_is_faster
         if subscription and subscription.status != "Past Due":
             return _refused({"transaction": "91531"})
         if method is None:
@@ -137,6 +144,8 @@ class BraintreeServer:
 
     async def _subscription(self, request: web.Request) -> web.Response:
         found = self.world.subscriptions.get(request.match_info["id"])
+        if found and found.id in self.finds_only_by_search:
+            found = None
         return _xml(document("subscription", found.as_told())) if found else web.Response(status=404)
 
     async def _update(self, request: web.Request) -> web.StreamResponse:
@@ -154,6 +163,7 @@ class BraintreeServer:
 
     async def _cancel(self, request: web.Request) -> web.Response:
         subscription = self.world.subscriptions[request.match_info["id"]]
+        subscription.status = self.somebody_is_faster or subscription.status
         if subscription.status == "Canceled":
             return _refused({"subscription": "81905"})
         subscription.status = "Canceled"

@@ -1,6 +1,7 @@
 """Braintree's adapter against a local server, see `braintree_stand.py`: the contract, and retries of subscriptions."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -25,7 +26,7 @@ from tests.activities.gateways.braintree_stand import (
     running_stand,
 )
 from tests.activities.gateways.braintree_world import PRICE, Method
-from tests.activities.gateways.contract import Charge, GatewayContract, sent
+from tests.activities.gateways.contract import SOME_CHARGE, Charge, GatewayContract, sent
 from tests.fixtures.sandbox import day
 from tests.fixtures.troubled import Trouble
 
@@ -97,6 +98,13 @@ class TestBraintreeGateway(GatewayContract):
         assert await stand.gateway.look_up(sent(later)) == NeverArrived()
         assert isinstance(await stand.gateway.charge(later), Succeeded)
 
+    async def test_a_clock_of_braintree_s_that_is_a_minute_behind_hides_nothing(self, stand: BraintreeStand) -> None:
+        charge = await stand.charge_that(Charge.PAYS)
+        stand.world.now -= timedelta(minutes=1)
+        stand.server.hangs_up_after_the_money = True
+        assert isinstance(await stand.gateway.charge(charge), Unknown)
+        assert isinstance(await stand.gateway.look_up(sent(charge)), Succeeded)
+
     async def test_another_sum_or_another_card_is_another_attempt(self, stand: BraintreeStand) -> None:
         charge = await stand.charge_that(Charge.PAYS)
         subscription = stand.subscription_of(charge)
@@ -111,6 +119,21 @@ class TestBraintreeGateway(GatewayContract):
         theirs = stand.world.transact(stand.world.methods[charge.credential_id], PRICE, subscription)
         assert await stand.gateway.charge(charge) == Succeeded(reference=theirs["id"])
         assert await stand.money_taken(charge) == 1
+
+    async def test_of_several_that_may_be_it_the_one_that_took_money_counts(self, stand: BraintreeStand) -> None:
+        charge = await stand.charge_that(Charge.IS_DECLINED)
+        await stand.gateway.charge(charge)
+        stand.world.methods[charge.credential_id].status = "submitted_for_settlement"
+        paid = stand.world.transact(
+            stand.world.methods[charge.credential_id], PRICE, stand.subscription_of(charge), source="recurring"
+        )
+        assert await stand.gateway.look_up(sent(charge)) == Succeeded(reference=paid["id"])
+
+    async def test_somebody_who_is_faster_by_a_moment_makes_it_unknown(self, stand: BraintreeStand) -> None:
+        charge = await stand.charge_that(Charge.PAYS)
+        stand.server.somebody_is_faster = "Active"
+        assert isinstance(await stand.gateway.charge(charge), Unknown)
+        assert await stand.money_taken(charge) == 0
 
     @pytest.mark.parametrize("status", ["Active", "Canceled", "Expired"])
     async def test_a_subscription_settled_elsewhere_is_unknown_and_never_a_decline(
@@ -133,6 +156,32 @@ class TestBraintreeGateway(GatewayContract):
         with pytest.raises(Misconfigured):
             await stand.gateway.charge(charge)
 
+    @pytest.mark.parametrize("status", [408, 307, 301, 502])
+    async def test_an_unclear_status_of_the_money_is_unknown_and_nothing_is_sent_again(
+        self, stand: BraintreeStand, status: int
+    ) -> None:
+        charge = await stand.charge_that(Charge.PAYS)
+        stand.server.status_of_money = status
+        assert isinstance(await stand.gateway.charge(charge), Unknown)
+        assert len(stand.server.sent("/transactions")) == 1
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 426])
+    async def test_a_clear_no_of_the_server_is_our_fault(self, stand: BraintreeStand, status: int) -> None:
+        charge = await stand.charge_that(Charge.PAYS)
+        stand.server.status_of_money = status
+        with pytest.raises(Misconfigured):
+            await stand.gateway.charge(charge)
+
+    async def test_what_is_found_by_search_alone_is_asked_for_again(self, stand: BraintreeStand) -> None:
+        charge = await stand.charge_that(Charge.PAYS)
+        stand.server.finds_only_by_search.add("sub1")
+        with pytest.raises(Unavailable):
+            await stand.gateway.charge(charge)
+
+    async def test_a_subscription_that_braintree_does_not_have_is_our_fault(self, stand: BraintreeStand) -> None:
+        with pytest.raises(Misconfigured, match="no such subscription"):
+            await stand.gateway.charge(SOME_CHARGE)
+
     @pytest.mark.parametrize("trouble", [Trouble.HANGS, Trouble.CLOSES, Trouble.BREAKS, Trouble.NONSENSE])
     async def test_silence_while_the_card_is_set_is_no_unknown(self, stand: BraintreeStand, trouble: Trouble) -> None:
         """Nothing moved, so Temporal may try again."""
@@ -147,6 +196,10 @@ class TestBraintreeGateway(GatewayContract):
         charge = stand.charge_of(status="authorizing")
         assert isinstance(await stand.gateway.charge(charge), Unknown)
         assert isinstance(await stand.gateway.look_up(sent(charge)), Unknown)
+
+    @pytest.mark.parametrize("status", ["submitted_for_settlement", "settling"])
+    async def test_a_bank_debit_that_is_under_way_is_pending(self, stand: BraintreeStand, status: str) -> None:
+        assert isinstance(await stand.gateway.charge(stand.charge_of(status=status, bank=True)), Pending)
 
     @pytest.mark.parametrize("status", ["authorized", "settlement_pending"])
     async def test_money_that_nobody_asked_for_yet_is_pending(self, stand: BraintreeStand, status: str) -> None:

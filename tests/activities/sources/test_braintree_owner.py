@@ -44,6 +44,7 @@ class BraintreeStand:
     closes_out = frozenset({"cancel_subscription"})
 
     def __init__(self, server: BraintreeServer, owner: BraintreeOwner) -> None:
+        self.server = server
         self.world = server.world
         self.owner: Owner = owner
 
@@ -172,15 +173,23 @@ class TestBraintreeOwner(OwnerContract):
         owners.subscription(invoice_id).status = "Canceled"
         assert (await owners.owner.invoice_now(invoice_id, day(1))).status is PAID
 
-    @pytest.mark.parametrize(("refunded", "status"), [("29.00", InvoiceStatus.REFUNDED), ("28.99", PAID), (None, PAID)])
+    @pytest.mark.parametrize(
+        ("refunded", "refund_status", "status"),
+        [
+            ("29.00", "settled", InvoiceStatus.REFUNDED),
+            ("28.99", "settled", PAID),
+            ("29.00", "processor_declined", PAID),
+            (None, "settled", PAID),
+        ],
+    )
     async def test_only_what_went_back_whole_is_refunded(
-        self, owners: BraintreeStand, refunded: str | None, status: InvoiceStatus
+        self, owners: BraintreeStand, refunded: str | None, refund_status: str, status: InvoiceStatus
     ) -> None:
         invoice_id = await owners.failed_invoice()
         payment = owners.charge(invoice_id)
         if refunded:
             refund = owners.world.transact(Method("x", "y"), Decimal(refunded))
-            refund["type"] = "credit"
+            refund["type"], refund["status"] = "credit", refund_status
             payment["refund_ids"] = Items("item", [refund["id"]])
         assert (await owners.owner.invoice_now(invoice_id, day(1))).status is status
 
@@ -220,10 +229,19 @@ class TestBraintreeOwner(OwnerContract):
         sale = owners.world.transact(Method("x", "y"), PRICE)
         assert await owners.owner.invoice_of_payment(sale["id"]) is None
 
-    async def test_cancelling_what_another_hand_cancelled_meanwhile_is_harmless(self, owners: BraintreeStand) -> None:
+    async def test_what_has_ended_is_not_cancelled_again(self, owners: BraintreeStand) -> None:
         invoice_id = await owners.failed_invoice()
+        owners.subscription(invoice_id).status = "Expired"
         ending = CloseOut(key="end", invoice_id=invoice_id, subscription_id=None, how="cancel_subscription")
-        owners.subscription(invoice_id).status = "Canceled"
+        await owners.owner.close_out(ending)
+        assert owners.subscription(invoice_id).status == "Expired"
+
+    async def test_cancelling_what_another_hand_cancels_at_the_same_moment_is_harmless(
+        self, owners: BraintreeStand
+    ) -> None:
+        invoice_id = await owners.failed_invoice()
+        owners.server.somebody_is_faster = "Canceled"
+        ending = CloseOut(key="end", invoice_id=invoice_id, subscription_id=None, how="cancel_subscription")
         await owners.owner.close_out(ending)
 
     async def test_there_is_no_list_of_notifications(self, owners: BraintreeStand) -> None:
