@@ -47,6 +47,10 @@ _ORDER = re.compile(r"order-(?:[0-9]+-)?pspReference")
 """Names in `additionalData` of a payment that is one part of an order; notifications that others recorded number the
 parts. `merchantOrderReference` says nothing: Auto Rescue has it too."""
 
+MARK = "metadata.recoup_attempt"
+_KEY_OF_OURS = re.compile("att_[0-9a-f]{40}")
+"""Metadata is the merchant's own, so another's value under that name may be anything."""
+
 DISPUTE_ENDED = {"won": True, "lost": False, "accepted": False, "expired": False}
 """By `disputeStatus`: whether the merchant won. Any other (Undefended, Pending) leaves the dispute open."""
 
@@ -184,9 +188,18 @@ def _authorisation(event: _Event) -> Addressed | Ignored:
     if event.amount.amount_minor == 0:
         return not_dunning("a zero amount: a way to pay was checked or stored, nothing was to be paid")
     if not event.succeeded:
-        return _failed(event)
+        return _marked(event, _failed(event))
     paid = _told(event, PaymentSucceeded, paid=event.amount)
-    return paid.model_copy(update={"one_payment": any(map(_ORDER.fullmatch, event.extra.fields))})
+    is_part = any(map(_ORDER.fullmatch, event.extra.fields))
+    return _marked(event, paid.model_copy(update={"one_payment": is_part}))
+
+
+def _marked(event: _Event, told: Addressed) -> Addressed:
+    """With the key of our attempt, which Adyen repeats from the payment's metadata when "include metadata" is on."""
+    mark = event.extra.optional_text(MARK)
+    if mark is None or not _KEY_OF_OURS.fullmatch(mark):
+        return told
+    return told.model_copy(update={"attempt_key": mark, "reference": reference(event.about, "pspReference")})
 
 
 def _capture(event: _Event) -> Addressed:
