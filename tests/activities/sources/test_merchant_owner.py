@@ -1,5 +1,8 @@
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,6 +21,7 @@ from tests.activities.sources.merchant_server import TOKEN, MerchantServer, runn
 from tests.fixtures.sandbox import START, day
 from tests.fixtures.troubled import Trouble, troubled
 
+PAGE = Path(__file__).parents[3] / "docs" / "sources" / "merchant.md"
 EURO_29 = Money(amount_minor=2900, currency="EUR")
 
 
@@ -76,6 +80,28 @@ def event(number: int, **fields: Any) -> dict[str, Any]:
         "data": {"invoice_id": f"inv-{number}"},
         **fields,
     }
+
+
+async def test_the_page_s_examples_are_read_as_they_stand(owners: MerchantStand) -> None:
+    written = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    invoice, customer, payment, booked, closing, events = map(json.loads, written)
+    server, owner = owners.server, owners.owner
+    server.invoices[invoice["id"]] = invoice
+    server.customers[invoice["customer_id"]] = customer
+    server.payments["psp"] = payment
+    server.answers["/billing/events"] = {**events, "next": None}
+    read = await owner.invoice_now(invoice["id"], START)
+    assert (read.last_decline, len(read.attempts)) == (read.attempts[0].decline, 1)
+    assert (await owner.customer(invoice["customer_id"])) is not None
+    assert await owner.invoice_of_payment("psp") == invoice["id"]
+    listed = owner.events_since("generic", START)
+    assert listed is not None
+    (item,) = [item async for item in listed]
+    assert isinstance(GenericSpeaker().normalise(item.body, "row-1"), Addressed)
+    ending = CloseOut(invoice_id=invoice["id"], **closing)
+    await owner.record_payment(PaymentElsewhere(invoice_id=invoice["id"], **booked))
+    await owner.close_out(ending)
+    assert server.booked == {booked["key"]: booked}
 
 
 class TestReading:
