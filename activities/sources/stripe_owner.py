@@ -4,7 +4,8 @@ An invoice has payments, a payment an intent, an intent charges; the charges are
 of ours the first of each mark stays in our own ledger (`stripe_objects`). A claim of a cancelled subscription counts as
 cancelled, as its event does. Stripe lists events newest first and keeps them for 30 days: they are read in windows of
 time, each turned around, so that no more than one window is held at once.
-Sources: docs.stripe.com/api/invoices, /api/invoice-payment, /api/charges, /api/disputes, /api/events/list, 2026-11.
+Sources: docs.stripe.com/api/invoices, /api/invoice-payment, /api/payment-record, /api/charges, /api/disputes,
+/api/events/list, 2026-11.
 """
 
 import json
@@ -24,6 +25,7 @@ from activities.sources.stripe_customers import news_of_invoice
 from activities.sources.stripe_reading import credential_of_payment, money_of, subscription_of
 from activities.stripe_client import Refused, StripeApi, in_path, silence_is_unavailable
 from activities.stripe_objects import (
+    MARK,
     WAITS_FOR_CUSTOMER,
     amount_at_stripe,
     charges_of,
@@ -33,6 +35,7 @@ from activities.stripe_objects import (
     intents_of,
     latest,
     made_by_others,
+    mark_of,
 )
 from policies.declines import Decline
 from policies.instruments import Initiator, Instrument
@@ -112,17 +115,21 @@ class StripeOwner:
             raise
 
     async def record_payment(self, payment: PaymentElsewhere) -> None:
-        """An invoice that is paid already has it booked: Stripe keeps no word of ours beside money from outside."""
+        """The whole of what is owed closes the invoice as paid out of band; a part is attached as a payment record that
+        bears the attempt's key. An invoice that is paid already has the money booked."""
         with silence_is_unavailable():
-            invoice = await self._invoice(payment.invoice_id)
-            status, owed = invoice.text("status"), invoice.minor("amount_remaining")
-            if status == "paid":
+            invoice = await self._invoice(payment.invoice_id, ["payments.data.payment.payment_record"])
+            status, owed = invoice.text("status"), money_of(invoice, invoice.minor("amount_remaining"))
+            if status == "paid" or any(mark_of(record) == payment.key for record in _records(invoice)):
                 return
             if status not in ("open", "uncollectible"):
                 raise Misconfigured(f"the invoice is {status} at Stripe: money from outside cannot be booked on it")
-            if (amount_at_stripe(payment.amount), payment.amount.currency) != (owed, money_of(invoice, owed).currency):
-                raise Misconfigured("Stripe books money from outside on the whole of an invoice only; book it by hand")
-            await self._stripe.post(f"{_path(payment.invoice_id)}/pay", key=payment.key, paid_out_of_band=True)
+            if payment.amount.currency != owed.currency or payment.amount.amount_minor > owed.amount_minor:
+                raise Misconfigured("the money from outside is more than the invoice asks for, or another currency")
+            if payment.amount == owed:
+                await self._stripe.post(f"{_path(payment.invoice_id)}/pay", key=payment.key, paid_out_of_band=True)
+            else:
+                await self._attach_part(payment, invoice.id("customer"))
 
     async def close_out(self, ending: CloseOut) -> None:
         with silence_is_unavailable():
@@ -141,6 +148,27 @@ class StripeOwner:
             if refused.is_missing:
                 raise NotFound(f"Stripe owns no invoice {invoice_id}") from None
             raise
+
+    async def _attach_part(self, payment: PaymentElsewhere, customer_id: str) -> None:
+        """Between the two calls a record may stay that belongs to no invoice; it books nothing."""
+        at = int(payment.at.timestamp())
+        record = await self._stripe.post(
+            "/v1/payment_records/report_payment",
+            key=f"{payment.key}_record",
+            amount_requested={
+                "currency": payment.amount.currency.lower(),
+                "value": amount_at_stripe(payment.amount),
+            },
+            customer_details={"customer": customer_id},
+            initiated_at=at,
+            outcome="guaranteed",
+            guaranteed={"guaranteed_at": at},
+            payment_method_details={"type": "custom", "custom": {"display_name": payment.gateway}},
+            processor_details={"type": "custom", "custom": {"payment_reference": payment.reference}},
+            metadata={MARK: payment.key},
+        )
+        path = f"{_path(payment.invoice_id)}/attach_payment"
+        await self._stripe.post(path, key=f"{payment.key}_attach", payment_record=record.id("id"))
 
     async def _is_disputed(self, payments: list[_Payment]) -> bool:
         """A charge stays `disputed` when its dispute is over."""
@@ -309,6 +337,11 @@ def _plan_interval(invoice: Node) -> str | None:
     items = _subscription(invoice).part("items").nodes("data")
     intervals = (item.part("price").part("recurring").optional_text("interval") for item in items)
     return next((interval for interval in intervals if interval in ("day", "week", "month", "year")), None)
+
+
+def _records(invoice: Node) -> list[Node]:
+    payments = invoice.part("payments").nodes("data")
+    return [record for payment in payments if (record := payment.part("payment").node("payment_record"))]
 
 
 def _in_order(charges: list[Node]) -> list[Node]:

@@ -25,7 +25,7 @@ from tests.activities.gateways.stripe_world import StripeWorld, Thing
 from tests.fixtures.troubled import Trouble
 
 KEY = "sk_test_local"
-REFERENCES = {"customer", "payment_intent", "subscription", "latest_charge", "invoice"}
+REFERENCES = {"customer", "payment_intent", "payment_record", "subscription", "latest_charge", "invoice"}
 _WORDS: dict[Trouble, tuple[int, bytes, dict[str, str]]] = {
     Trouble.BREAKS: (500, b"broken", {}),
     Trouble.NOT_ACCEPTED: (503, b"{}", {}),
@@ -65,6 +65,10 @@ class LocalStripe:
     def account(self, timeout_seconds: float = 20.0, key: str = KEY) -> StripeAccount:
         return StripeAccount(api_key=SecretStr(key), base_url=self.url, timeout_seconds=timeout_seconds)
 
+    def forget_keys(self) -> None:
+        """As after a day."""
+        self._remembered.clear()
+
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._door])
         app.add_routes(
@@ -72,6 +76,8 @@ class LocalStripe:
                 web.get("/v1/invoices/{id}", self._one),
                 web.post("/v1/invoices/{id}/pay", self._pay),
                 web.post("/v1/invoices/{id}/mark_uncollectible", self._give_up),
+                web.post("/v1/invoices/{id}/attach_payment", self._attach),
+                web.post("/v1/payment_records/report_payment", self._report),
                 web.post("/v1/payment_intents", self._take),
                 web.post("/v1/payment_intents/{id}", self._mark),
                 web.get("/v1/payment_intents/{id}", self._one),
@@ -200,6 +206,18 @@ class LocalStripe:
             raise Refusal(400)
         self.world.end(invoice, "uncollectible")
         return _answer(200, invoice)
+
+    async def _report(self, request: web.Request) -> web.Response:
+        asked = _form(await request.text())
+        if missing := {"amount_requested", "initiated_at", "payment_method_details"} - asked.keys():
+            raise Refusal(400, code="parameter_missing", param=min(missing))
+        return _answer(200, self.world.add("pr", "payment_record", **asked))
+
+    async def _attach(self, request: web.Request) -> web.Response:
+        asked, invoice = _form(await request.text()), self._found(request.match_info["id"])
+        record = self._found(asked["payment_record"])
+        self.world.attach(invoice, record)
+        return self._shown(invoice, asked)
 
     async def _take(self, request: web.Request) -> web.Response:
         asked = _form(await request.text())

@@ -172,6 +172,14 @@ class StripeWorld:
         invoice.update(status="paid", amount_paid=invoice["amount_due"], amount_remaining=0)
         invoice["status_transitions"]["paid_at"] = self.now
 
+    def attach(self, invoice: Thing, record: Thing) -> None:
+        """A payment made elsewhere, credited at once."""
+        payment = {"type": "payment_record", "payment_record": record["id"]}
+        self.add("inpay", "invoice_payment", invoice=invoice["id"], is_default=False, status="paid", payment=payment)
+        paid = int(record["amount_requested"]["value"])
+        invoice["amount_paid"] += paid
+        invoice["amount_remaining"] -= paid
+
     def end(self, invoice: Thing, status: str) -> None:
         """Void or uncollectible; `amount_remaining` stays as it was."""
         invoice["status"] = status

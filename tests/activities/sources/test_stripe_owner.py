@@ -71,6 +71,17 @@ class StripeOwnerStand:
             yield StripeOwner(account, self.session)
 
 
+def elsewhere(invoice: Thing, amount: int) -> PaymentElsewhere:
+    return PaymentElsewhere(
+        key="att_elsewhere",
+        invoice_id=invoice["id"],
+        amount=Money(amount_minor=amount, currency="EUR"),
+        gateway="elsewhere",
+        reference="psp_1",
+        at=day(1),
+    )
+
+
 @pytest.fixture
 async def owners() -> AsyncIterator[StripeOwnerStand]:
     async with local_stripe() as stripe, aiohttp.ClientSession() as session:
@@ -169,22 +180,27 @@ class TestStripeOwner(OwnerContract):
         assert (known.locale, known.country, known.since) == ("de", "DE", START)
         assert await owners.owner.customer(owners.world.customer(deleted=True)["id"]) is None
 
-    @pytest.mark.parametrize(("amount", "status"), [(1000, "open"), (2900, "void")])
+    async def test_a_part_that_came_another_way_is_booked_once_and_the_rest_stays_owed(
+        self, owners: StripeOwnerStand
+    ) -> None:
+        invoice = owners.failed()
+        await owners.owner.record_payment(elsewhere(invoice, 1000))
+        owners.stripe.forget_keys()
+        await owners.owner.record_payment(elsewhere(invoice, 1000))
+        now = await owners.owner.invoice_now(invoice["id"], day(1))
+        assert now.status is InvoiceStatus.OPEN
+        assert now.due == Money(amount_minor=1900, currency="EUR")
+        (record,) = owners.world.all("payment_record")
+        assert record["processor_details"]["custom"]["payment_reference"] == "psp_1"
+
+    @pytest.mark.parametrize(("amount", "status"), [(3000, "open"), (2900, "void")])
     async def test_money_that_cannot_be_booked_is_left_to_a_person(
         self, owners: StripeOwnerStand, amount: int, status: str
     ) -> None:
         invoice = owners.failed()
         invoice["status"] = status
-        payment = PaymentElsewhere(
-            key="att_elsewhere",
-            invoice_id=invoice["id"],
-            amount=Money(amount_minor=amount, currency="EUR"),
-            gateway="elsewhere",
-            reference="psp_1",
-            at=day(1),
-        )
         with pytest.raises(Misconfigured):
-            await owners.owner.record_payment(payment)
+            await owners.owner.record_payment(elsewhere(invoice, amount))
         assert invoice["amount_remaining"] == 2900
 
     async def test_an_invoice_that_was_paid_is_not_given_up(self, owners: StripeOwnerStand) -> None:
