@@ -222,24 +222,26 @@ class BraintreeGateway:
     async def _moved(self, charge: GatewayCharge, call: Any) -> ChargeOutcome:
         """The one request that moves money. A transaction that was refused comes with an error, and is an answer."""
         try:
-            result = await self._client.act(call)
+            return _told_of(await self._client.act(call), charge)
         except NoAnswer as silence:
             return Unknown(reason=str(silence))
-        if _NOT_PAST_DUE in codes_of(result):
-            return Unknown(reason="the subscription is not past due any more: this request moved no money")
-        try:
-            if result.transaction is not None:
-                return outcome_of(result.transaction, charge.initiator)
         except NO_SUCH_SHAPE as error:
             return Unknown(reason=f"Braintree's answer to the charge cannot be read: {type(error).__name__}")
-        accepted(result)
-        return Unknown(reason="Braintree accepted the charge and told no transaction")
 
     async def _transaction(self, transaction_id: str) -> Any:
         return await self._client.find(
             lambda gateway: gateway.transaction.find(transaction_id),
             lambda gateway: gateway.transaction.search(braintree.TransactionSearch.id == transaction_id),
         )
+
+
+def _told_of(result: Any, charge: GatewayCharge) -> ChargeOutcome:
+    if _NOT_PAST_DUE in codes_of(result):
+        return Unknown(reason="the subscription is not past due any more: this request moved no money")
+    if result is not None and result.transaction is not None:
+        return outcome_of(result.transaction, charge.initiator)
+    accepted(result)
+    return Unknown(reason="Braintree accepted the charge and told no transaction")
 
 
 def _cannot_be_retried(subscription: Any) -> Unknown:

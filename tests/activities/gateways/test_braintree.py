@@ -156,7 +156,7 @@ class TestBraintreeGateway(GatewayContract):
         with pytest.raises(Misconfigured):
             await stand.gateway.charge(charge)
 
-    @pytest.mark.parametrize("status", [408, 307, 301, 502])
+    @pytest.mark.parametrize("status", [408, 307, 301, 502, 422, 200])
     async def test_an_unclear_status_of_the_money_is_unknown_and_nothing_is_sent_again(
         self, stand: BraintreeStand, status: int
     ) -> None:
