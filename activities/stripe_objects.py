@@ -20,7 +20,9 @@ from policies.money import EXPONENTS, Money
 
 MARK = "recoup_attempt"
 CONFIRMATION_NEEDED = "authentication_required"
-WAITS_FOR_CUSTOMER = frozenset({"requires_action", "requires_confirmation"})
+WAITS_FOR_CUSTOMER = "requires_action"
+"""Not `requires_confirmation`: so stands a payment that nobody has tried yet."""
+
 _SOFTNESS = {Retryable.NO: 0, Retryable.AFTER_CUSTOMER_ACTION: 1, Retryable.YES: 2}
 
 

@@ -181,7 +181,7 @@ class StripeGateway:
         for intent in intents_of(await self._invoice(sent)):
             if charge := first_marked(await charges_of(self._stripe, intent), sent.key):
                 return _of_charge(charge, intent, sent)
-            if mark_of(intent) == sent.key and intent.fields.get("status") in {"processing", *WAITS_FOR_CUSTOMER}:
+            if mark_of(intent) == sent.key and intent.fields.get("status") in ("processing", WAITS_FOR_CUSTOMER):
                 return _of_intent(intent, sent)
         return NeverArrived()
 
@@ -267,7 +267,7 @@ def _of_intent(intent: Node, charge: GatewayCharge) -> Succeeded | Declined | Pe
         return Succeeded(reference=_reference(intent))
     if status == "processing":
         return Pending(reference=_reference(intent))
-    if status in WAITS_FOR_CUSTOMER:
+    if status == WAITS_FOR_CUSTOMER:
         decline = confirmation_needed(charge.instrument, charge.initiator)
         return Declined(reference=intent.id("id"), decline=decline)
     return Unknown(reason="Stripe has the payment, neither made nor refused")

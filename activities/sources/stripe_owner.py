@@ -287,7 +287,7 @@ def _changed_at(invoice: Node, charges: list[Node]) -> datetime | None:
 def _last_decline(payments: list[_Payment]) -> Decline | None:
     """Of whoever tried last, us too; a payment that waits for its customer was refused for want of them."""
     for payment in payments:
-        if payment.intent.fields.get("status") in WAITS_FOR_CUSTOMER:
+        if payment.intent.fields.get("status") == WAITS_FOR_CUSTOMER:
             return confirmation_needed(_instrument([payment], None), Initiator.MERCHANT)
     failed = [
         (charge.moment("created"), place, charge, payment.intent)

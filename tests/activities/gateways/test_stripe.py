@@ -199,6 +199,15 @@ class TestStripeGateway(GatewayContract):
         stand.world.pay(invoice, stand.world.card(stand.world.things[charge.customer_id]))
         assert await stand.gateway.look_up(sent(charge)) == outcome
 
+    @pytest.mark.parametrize("status", ["requires_payment_method", "requires_confirmation"])
+    async def test_a_mark_alone_is_no_attempt(self, stand: StripeStand, status: str) -> None:
+        async with stand.troubled(Trouble.CLOSES) as (gateway, charge):
+            assert isinstance(await gateway.charge(charge), Unknown)
+        intent = stand.world.intent_of(stand.world.things[charge.invoice_id])
+        intent["status"] = status
+        assert intent["metadata"] == {MARK: charge.key}
+        assert await stand.gateway.look_up(sent(charge)) == NeverArrived()
+
     async def test_each_attempt_on_one_invoice_is_told_apart(self, stand: StripeStand) -> None:
         first = stand.card_that("insufficient_funds")
         declined = await stand.gateway.charge(first)
