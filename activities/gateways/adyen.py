@@ -37,6 +37,9 @@ from policies.instruments import BANK_DEBIT_NETWORKS, Initiator, Instrument, Net
 MARK = "recoup_attempt"
 REFERENCE_MAX = 80
 CANCELLED = "15"
+RETURN_URL = "https://return.invalid/"
+"""Adyen demands one with every payment. Nobody is sent there: a payment that asks for the shopper is not continued."""
+
 TYPES = {
     Network.SEPA: "sepadirectdebit",
     Network.ACH: "ach",
@@ -141,6 +144,7 @@ def _payment(charge: GatewayCharge) -> dict[str, Any]:
     return {
         "amount": in_adyens_units(charge.amount),
         "reference": charge.invoice_id,
+        "returnUrl": RETURN_URL,
         "metadata": {MARK: charge.key},
         "shopperReference": charge.customer_id,
         "paymentMethod": {"type": _type(charge.instrument), "storedPaymentMethodId": charge.credential_id},

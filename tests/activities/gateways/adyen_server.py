@@ -28,7 +28,7 @@ ANSWERS: dict[Trouble, tuple[int, Fields, dict[str, str]]] = {
     Trouble.GATEWAY_TIMEOUT: (504, {}, {}),
     Trouble.SLOW_DOWN: (429, {"status": 429, "errorType": "security"}, {"Retry-After": "7"}),
 }
-REQUIRED = ("amount", "merchantAccount", "reference", "shopperReference", "paymentMethod")
+REQUIRED = ("amount", "merchantAccount", "reference", "shopperReference", "paymentMethod", "returnUrl")
 
 
 class Error(Exception):

@@ -114,6 +114,7 @@ class TestWhatIsSent:
             "merchantAccount": MERCHANT,
             "amount": {"value": 2900, "currency": "EUR"},
             "reference": charge.invoice_id,
+            "returnUrl": "https://return.invalid/",
             "metadata": {"recoup_attempt": charge.key},
             "shopperReference": charge.customer_id,
             "paymentMethod": {"type": "scheme", "storedPaymentMethodId": charge.credential_id},
