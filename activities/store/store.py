@@ -6,6 +6,7 @@ from activities.store.customers import Customers
 from activities.store.database import Pool
 from activities.store.dead_letters import DeadLetters
 from activities.store.declines import Declines
+from activities.store.gateway_health import GatewayHealthStore
 from activities.store.history import History
 from activities.store.inbox import Inbox
 from activities.store.messages import ContactLedger
@@ -26,3 +27,4 @@ class Store:
         self.dead_letters = DeadLetters(pool)
         self.refusals = Refusals(pool)
         self.declines = Declines(pool)
+        self.gateway_health = GatewayHealthStore(pool)

@@ -1,0 +1,56 @@
+"""Whether a gateway works: what its calls came to, whether an outage begins, goes on or ends, and who may charge."""
+
+from policies.gateway_health.calls import Call, Counts, Kind, Result, Scope, is_season, result_of, scopes_of
+from policies.gateway_health.judge import (
+    BASE,
+    WINDOW,
+    Figures,
+    GatewayHealth,
+    State,
+    judge,
+    resume_at,
+    why_it_breaks,
+    worst,
+)
+from policies.gateway_health.outages import (
+    FIRST_PAUSE,
+    LEASE,
+    LONGEST_PAUSE,
+    PROBES_WANTED,
+    Admitted,
+    NotNow,
+    Outage,
+    admission,
+    after_probe,
+    opened,
+)
+
+__all__ = [
+    "BASE",
+    "FIRST_PAUSE",
+    "LEASE",
+    "LONGEST_PAUSE",
+    "PROBES_WANTED",
+    "WINDOW",
+    "Admitted",
+    "Call",
+    "Counts",
+    "Figures",
+    "GatewayHealth",
+    "Kind",
+    "NotNow",
+    "Outage",
+    "Result",
+    "Scope",
+    "State",
+    "admission",
+    "after_probe",
+    "is_season",
+    "judge",
+    "opened",
+    "result_of",
+    "resume_at",
+    "scopes_of",
+    "why_it_breaks",
+    "worst",
+]
