@@ -9,6 +9,7 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.adapters import Adapters
+from activities.charging import renewed_card
 from activities.contracts import (
     CaseActivities,
     ChargingActivities,
@@ -18,18 +19,20 @@ from activities.contracts import (
     OpenRequest,
 )
 from activities.customers import Customer
-from activities.errors import OutsideError
+from activities.errors import Misconfigured, NotFound, OutsideError
 from activities.freshness import invoice_now
+from activities.payments_elsewhere import tell_owner
+from activities.sources.contract import CloseOut
 from activities.store.cases import Task
 from activities.store.store import Store
 from policies.choose import Subject, choose_policy
-from policies.declines import classify
+from policies.declines import CustomerAction, classify
 from policies.document import PolicyDocument, PolicySnapshot
 from policies.events import OpeningEvent
 from policies.facts import CaseFacts, Outcome
 from policies.invoices import InvoiceNow, SeenAttempt
-from policies.keys import CaseRef, task_key
-from policies.record import with_invoice
+from policies.keys import CaseRef, ending_key, task_key
+from policies.record import with_invoice, with_renewed_credential
 from policies.risk import Risk, assess
 
 
@@ -50,7 +53,8 @@ class Casework(CaseActivities):
         asked = await self._fill_directory(case, invoice.customer_id, request.now)
         customer = await self._store.customers.get(case.source, case.account, invoice.customer_id)
         for seen in invoice.attempts or _first_failure(case, invoice, request.now):
-            await self._store.attempts.record_seen(case, seen)
+            card = invoice.instrument.fingerprint if seen.credential_id == invoice.credential_id else None
+            await self._store.attempts.record_seen(case, seen, card)
         history = await self._store.history.before(case, invoice.customer_id, customer.since, request.now)
         risk = assess(history)
         document = choose_policy(self._policies, _subject(customer, invoice, risk, request.now))
@@ -63,6 +67,7 @@ class Casework(CaseActivities):
             fetched=(*_fetched(request.told, invoice), *(["customer"] if asked else [])),
         )
         facts = with_invoice(facts, invoice, request.now)
+        facts = await self._with_renewed_card(facts, request.now)
         opened = Opened(facts=facts, policy=PolicySnapshot.of(document), segment=customer.segment)
         await self._store.cases.opened(opened)
         await self._store.declines.seen(invoice.last_decline, request.now)
@@ -72,6 +77,19 @@ class Casework(CaseActivities):
     async def read_invoice(self, request: OpenRequest) -> InvoiceNow:
         """Only reads, so repeating is safe."""
         return await invoice_now(self._adapters, request.case, request.now)
+
+    async def _with_renewed_card(self, facts: CaseFacts, now: datetime) -> CaseFacts:
+        """The network may have replaced the card that was refused; then nobody needs to be asked for another."""
+        invoice, decline = facts.invoice, facts.decline
+        if decline is None or decline.customer_action is not CustomerAction.UPDATE_METHOD:
+            return facts
+        try:
+            gateway = self._adapters.gateway(self._adapters.routes.route_of(facts.case)[0])
+        except Misconfigured:
+            # The first charge says so to a person; what is said to the customer needs no gateway.
+            return facts
+        renewed = await renewed_card(gateway, invoice.customer_id, invoice.credential_id, decline, now)
+        return with_renewed_credential(facts, renewed.credential_id, renewed.instrument, now) if renewed else facts
 
     async def _failed_at(self, case: CaseRef, invoice: InvoiceNow, now: datetime) -> datetime:
         """A source's clock that runs ahead must not push the timeline into the future; what failed, was paid and was
@@ -93,8 +111,14 @@ class Casework(CaseActivities):
 
     @activity.defn
     async def close_case(self, request: CloseRequest) -> None:
-        """Outcome and timeline outlive the history. Money that may still be moving is looked up once more, so that its
+        """Outcome and timeline outlive the history. The owner knows of every payment before its case ends, and its
+        invoice ends as the policy says. Money that may still be moving is looked up once more, so that its
         ledger row does not block the card; what stays unclear, or was paid twice, becomes a person's task."""
+        for key in await self._store.attempts.untold(request.case):
+            paid = await self._store.attempts.state_of(key)
+            if paid:
+                await tell_owner(self._store, self._adapters, request.case, paid, request.now)
+        await self._end_at_source(request)
         await self._store.cases.closed(request)
         if request.unsettled is None:
             return
@@ -107,6 +131,33 @@ class Casework(CaseActivities):
                 kind="unsettled_attempt",
                 assignee="ops",
                 summary=summary,
+                created_at=request.now,
+            )
+            await self._store.cases.add_task(task)
+
+    async def _end_at_source(self, request: CloseRequest) -> None:
+        """What its owner cannot do, or does not find any more, a person does."""
+        if request.at_source == "leave":
+            return
+        case, owner = request.case, self._adapters.owner_of(request.case.source, request.case.account)
+        try:
+            invoice = await owner.invoice_now(case.invoice_id, request.now)
+            ending = CloseOut(
+                key=ending_key(case),
+                invoice_id=case.invoice_id,
+                subscription_id=invoice.subscription_id,
+                how=request.at_source,
+                at=request.now,
+            )
+            await owner.close_out(ending)
+        except (Misconfigured, NotFound) as refusal:
+            asked = request.at_source.replace("_", " ")
+            task = Task(
+                key=ending_key(case),
+                case_id=case.case_id,
+                kind="end_at_source",
+                assignee="ops",
+                summary=f"{asked} at the source by hand; it refused: {refusal}"[:500],
                 created_at=request.now,
             )
             await self._store.cases.add_task(task)

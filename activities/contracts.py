@@ -54,8 +54,9 @@ class Decided(Record):
 
 
 class ChargeRequest(Record):
-    """`key` is minted from case and ordinal; `gateway` names the adapter. The customer initiates the charge of a
-    credential they just gave."""
+    """`key` is minted from case and ordinal; `gateway` names the adapter, or only its kind where a case was decided on
+    before there were several. `gateway_customer_id`: the customer as it names them, None: as the invoice does. The
+    customer initiates the charge of a credential they just gave."""
 
     case: CaseRef
     ordinal: int
@@ -67,25 +68,35 @@ class ChargeRequest(Record):
     now: UtcTime
     instrument: Instrument = Instrument()
     initiator: Initiator = Initiator.MERCHANT
+    gateway_customer_id: str | None = None
+
+
+class Renewed(Record):
+    """The card that a network's account updater put in the place of one that was refused; perhaps under its old id."""
+
+    credential_id: str
+    instrument: Instrument = Instrument()
 
 
 class Attempted(Record):
     """`credential_id` and `amount` are set when the ledger knows the key for another attempt than the one asked for:
-    a history that was reset forgets attempts, the ledger does not."""
+    a history that was reset forgets attempts, the ledger does not. `renewed`: what may be charged instead."""
 
     kind: Literal["attempted"] = "attempted"
     outcome: Outcome
     decline: Decline | None = None
     credential_id: str | None = None
     amount: Money | None = None
+    renewed: Renewed | None = None
 
 
 class RefusedByRule(Record):
-    """Nothing was sent: a rule forbids the attempt; without `free_at` for good."""
+    """Nothing was sent: a rule forbids the attempt; without `free_at` for good. `by_gateway`: it is out of order."""
 
     kind: Literal["refused"] = "refused"
     rule: str
     free_at: UtcTime | None = None
+    by_gateway: bool = False
 
 
 class Stale(Record):
@@ -165,7 +176,7 @@ class EscalateRequest(Record):
 
 class CloseRequest(Record):
     """`happened_at`: the source time of the fact that closed the case; later news is judged against it. `unsettled`: an
-    attempt that still has no clear answer."""
+    attempt that still has no clear answer. `at_source`: how the claim is to end at the system that owns it."""
 
     case: CaseRef
     outcome: CloseOutcome
@@ -176,6 +187,7 @@ class CloseRequest(Record):
     unsettled: LookUpRequest | None
     timeline: tuple[Line, ...]
     now: UtcTime
+    at_source: Literal["leave", "mark_uncollectible", "cancel_subscription"] = "leave"
 
 
 class CaseActivities(ABC):

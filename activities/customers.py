@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
-from policies.base import WHOLE, Request
+from policies.base import WHOLE, Identifier, Request
 from policies.calendars.zones import zone_of
+from policies.events import TokenOfCard
+from policies.instruments import Instrument, Network, PaymentType
 from policies.surroundings import CustomerView
 
 
@@ -64,6 +66,30 @@ class SupportContact(Request):
     email: Annotated[OneLine, Field(min_length=3, max_length=320)]
 
 
+class StoredWay(Request):
+    """Another way to pay that a gateway stores, by its token. Without consent it is never charged.
+
+    `gateway`: "gateway/account", left out: the one that collects the invoices. `gateway_customer_id`: the customer as
+    that gateway names them, left out: as the source does. `fingerprint`: the gateway's mark of the same card under any
+    token; then the networks' limits hold for the card.
+    """
+
+    credential_id: TokenOfCard
+    consent: bool = False
+    gateway: Annotated[str, Field(pattern="^[a-z]+(/[A-Za-z0-9_.-]+)?$", max_length=200)] | None = None
+    gateway_customer_id: Identifier | None = None
+    payment_type: Annotated[PaymentType, Field(strict=False)] = PaymentType.CARD
+    network: Annotated[Network, Field(strict=False)] = Network.OTHER
+    country: Annotated[str, AfterValidator(_known_country), _format("country")] | None = None
+    fingerprint: Identifier | None = None
+
+    @property
+    def instrument(self) -> Instrument:
+        return Instrument(
+            payment_type=self.payment_type, network=self.network, country=self.country, fingerprint=self.fingerprint
+        )
+
+
 class Customer(Request):
     """What `PUT /customers/{source}/{account}/{id}` takes; what is left out has the default shown here."""
 
@@ -81,6 +107,8 @@ class Customer(Request):
     sms: ContactPoint | None = None
     in_app: ContactPoint | None = None
     support_contact: SupportContact | None = None
+    ways_to_pay: Annotated[tuple[StoredWay, ...], Field(max_length=10, strict=False)] = ()
+    """In the order in which the customer wants them to be charged."""
 
     def address_on(self, channel: str) -> str | None:
         """None when the channel is unknown, has no address, or the customer did not consent."""

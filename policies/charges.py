@@ -1,8 +1,9 @@
 """When the next attempt to collect is due, on which credential, and why; None when none will be made.
 
-A credential the customer just gave goes first and uses no rung. Rungs used and attempts made are different numbers.
-What the policy has due is moved by calendars, then by the networks' rules; where adaptive timing chooses among times
-stands in `timing/`, what the networks forbid in `network_rules/`.
+A credential the customer just gave goes first and uses no rung. Rungs used and attempts made are different numbers; a
+rung tries one credential. What the policy has due is moved by calendars, by the retries that the source makes itself,
+then by the networks' rules; where adaptive timing chooses among times stands in `timing/`, what the networks forbid in
+`network_rules/`, which credential is tried in `candidates.py`.
 """
 
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from typing import NamedTuple
 
 from policies import timing
 from policies.allowed_days import on_an_allowed_day
-from policies.declines import Retryable
+from policies.candidates import Candidate, candidates
+from policies.coexistence import beside_the_owner_s, why_the_owner_retries
 from policies.facts import CaseFacts
+from policies.instruments import Initiator, Instrument
 from policies.network_rules import ProposedAttempt, Refused, may_attempt
-from policies.risk import RiskLevel
 from policies.situation import Situation
 from policies.steps import Basis, Charge
 
@@ -28,18 +30,29 @@ class NextCharge(NamedTuple):
     due: datetime | None
     because: str
     credential_id: str
+    instrument: Instrument
     rung: str | None = None
     action_id: str | None = None
     rejected: tuple[str, ...] = ()
     edition: str | None = None
+    gateway: str | None = None
+    gateway_customer_id: str | None = None
+    backup: bool = False
+    initiator: Initiator = Initiator.MERCHANT
 
-    def as_step(self, facts: CaseFacts, at: datetime, basis: Basis) -> Charge:
+    def as_step(self, here: Situation, at: datetime, basis: Basis) -> Charge:
         return Charge(
             at=at,
             credential_id=self.credential_id,
-            amount=facts.due,
+            amount=here.facts.due,
             rung=self.rung,
             action_id=self.action_id,
+            gateway=self.gateway,
+            gateway_customer_id=self.gateway_customer_id,
+            instrument=self.instrument,
+            backup=self.backup,
+            initiator=self.initiator,
+            priority=here.policy.priority,
             because=self.because,
             basis=basis,
         )
@@ -57,73 +70,95 @@ class _Rung(NamedTuple):
 def next_charge(here: Situation) -> NextCharge | None:
     if here.attempts_made >= here.policy.retries.maximum:
         return None
-    return _new_credential(here.facts) or _retry(here)
+    return _new_credential(here) or _retry(here)
 
 
-def _new_credential(facts: CaseFacts) -> NextCharge | None:
+def _new_credential(here: Situation) -> NextCharge | None:
+    facts = here.facts
     new = facts.untried_credential()
     if new is None or any(flag.at >= new.at for flag in facts.fraud_flags):
         return None
     waits = [r.free_at for r in facts.refusals if r.free_at and r.credential_id == new.credential_id]
     at = max([new.at, *waits])
     because = "the customer gave a new way to pay, so it is tried at once"
-    return NextCharge(at, at, because, new.credential_id, action_id=new.action_id)
+    if new.renewed:
+        because = "the network renewed the card, so it is tried before the customer is asked"
+    return NextCharge(
+        at,
+        at,
+        because,
+        new.credential_id,
+        new.instrument,
+        action_id=new.action_id,
+        gateway=here.around.gateways[0].name if here.around.gateways else None,
+        initiator=Initiator.MERCHANT if new.renewed else Initiator.CUSTOMER,
+    )
 
 
 def _retry(here: Situation) -> NextCharge | None:
-    if not _may_retry(here):
+    """The first candidate that no network stops for good."""
+    if why_the_owner_retries(here):
         return None
-    rung = _next_rung(here, here.now)
+    for candidate in candidates(here):
+        rung = _allowed_rung(here, candidate)
+        if rung:
+            return NextCharge(
+                rung.at,
+                rung.due,
+                rung.because,
+                candidate.credential_id,
+                candidate.instrument,
+                rung.name,
+                rejected=rung.rejected,
+                edition=rung.edition,
+                gateway=candidate.gateway,
+                gateway_customer_id=candidate.gateway_customer_id,
+                backup=candidate.is_backup,
+            )
+    return None
+
+
+def _allowed_rung(here: Situation, candidate: Candidate) -> _Rung | None:
+    rung = _next_rung(here, candidate, here.now)
     if rung is None:
         return None
-    facts, instrument = here.facts, here.facts.instrument
-    proposed = ProposedAttempt(
-        credential_id=facts.credential_id,
+    verdict = may_attempt(candidate.ledger, _proposed(here.facts, candidate), max(rung.at, here.now))
+    if not isinstance(verdict, Refused):
+        return rung
+    if verdict.free_at is None:
+        return None
+    later = _next_rung(here, candidate, verdict.free_at)
+    if later is None:
+        return None
+    because = f"{verdict.rule}; free again {verdict.free_at:%Y-%m-%d %H:%M}"
+    return later._replace(at=max(later.at, verdict.free_at), due=None, because=because)
+
+
+def _proposed(facts: CaseFacts, candidate: Candidate) -> ProposedAttempt:
+    return ProposedAttempt(
+        credential_id=candidate.credential_id,
         amount=facts.due,
-        network=instrument.network,
-        region=instrument.country,
+        network=candidate.instrument.network,
+        region=candidate.instrument.country,
         acceptor=facts.case.acceptor,
         claim=facts.case.case_id,
-    )
-    verdict = may_attempt(here.around.ledger, proposed, max(rung.at, here.now))
-    if isinstance(verdict, Refused):
-        if verdict.free_at is None:
-            return None
-        later = _next_rung(here, verdict.free_at)
-        if later is None:
-            return None
-        because = f"{verdict.rule}; free again {verdict.free_at:%Y-%m-%d %H:%M}"
-        rung = later._replace(at=max(later.at, verdict.free_at), due=None, because=because)
-    return NextCharge(
-        rung.at, rung.due, rung.because, facts.credential_id, rung.name, rejected=rung.rejected, edition=rung.edition
+        fingerprint=candidate.instrument.fingerprint,
     )
 
 
-def _may_retry(here: Situation) -> bool:
-    """Only where time may heal the decline, and nobody suspects fraud."""
-    decline, treatment, facts = here.decline, here.treatment, here.facts
-    if decline is None or treatment is None or decline.retryable is not Retryable.YES:
-        return False
-    if facts.fraud_flags or facts.risk.level is RiskLevel.SUSPICIOUS:
-        return False
-    if treatment.tries is not None and here.attempts_made >= treatment.tries:
-        return False
-    return not [r for r in facts.refusals if r.free_at is None and r.credential_id == facts.credential_id]
-
-
-def _next_rung(here: Situation, now: datetime) -> _Rung | None:
+def _next_rung(here: Situation, candidate: Candidate, now: datetime) -> _Rung | None:
     """Of rungs that were missed only the last is made up for, and what lies before a rung that was used is past."""
     rungs = _open_rungs(here)
     if not rungs:
-        return _adaptive(here, now) if here.policy.retries.timing == "adaptive" else None
+        return _adaptive(here, candidate, now) if here.policy.retries.timing == "adaptive" else None
     missed = [rung for rung in rungs if rung[1] <= now]
     name, due = missed[-1] if missed else rungs[0]
-    because = f"{here.category.value} may heal with time: {name.replace('-', ' rung ')} of {here.policy.name}"
+    because = f"{candidate.because}: {name.replace('-', ' rung ')} of {here.policy.name}"
     is_immediate = name.startswith("immediate-")
-    at = max(due, _useful_from(here), _distance_kept(here, is_immediate))
-    freed = max(_freed(here, name.__eq__), default=at)
+    at = max(due, _useful_from(here, candidate), _distance_kept(here, is_immediate))
+    freed = max(_freed(here, candidate, name.__eq__), default=at)
     moved_by_a_rule = freed > max(at, here.now)
-    at = max(at, freed)
+    at = beside_the_owner_s(here, max(at, freed))
     if not is_immediate:
         at = on_an_allowed_day(here, max(at, now) if missed else at)
     return _Rung(name, at, None if moved_by_a_rule else due, because)
@@ -137,9 +172,9 @@ def _distance_kept(here: Situation, is_immediate: bool) -> datetime:
     return attempts[-1].at + (min(retries.immediate) if is_immediate else retries.gap)
 
 
-def _freed(here: Situation, is_meant: Callable[[str], bool]) -> list[datetime]:
+def _freed(here: Situation, candidate: Candidate, is_meant: Callable[[str], bool]) -> list[datetime]:
     """When the rules that refused such a rung free this credential."""
-    ours = [r for r in here.facts.refusals if r.credential_id == here.facts.credential_id]
+    ours = [r for r in here.facts.refusals if r.credential_id == candidate.credential_id]
     return [r.free_at for r in ours if r.free_at and r.rung and is_meant(r.rung)]
 
 
@@ -171,15 +206,17 @@ def _after(rung: tuple[str, timedelta]) -> timedelta:
     return rung[1]
 
 
-def _useful_from(here: Situation) -> datetime:
-    """Code or advice may say how long a retry is of no use."""
-    if here.refusal and here.refusal[1].earliest_retry:
+def _useful_from(here: Situation, candidate: Candidate) -> datetime:
+    """Code or advice may say how long a retry of the credential that was refused is of no use."""
+    if here.refusal and here.refusal[1].earliest_retry and not candidate.is_backup:
         return here.refusal[0] + here.refusal[1].earliest_retry
     return here.started
 
 
-def _adaptive(here: Situation, now: datetime) -> _Rung | None:
-    chosen = timing.choose(here, max([now, *_freed(here, timing.is_chosen)]))
+def _adaptive(here: Situation, candidate: Candidate, now: datetime) -> _Rung | None:
+    chosen = timing.choose(here, max([now, *_freed(here, candidate, timing.is_chosen)]))
     if chosen is None:
         return None
-    return _Rung(chosen.name, chosen.at, chosen.due, chosen.because, chosen.rejected, chosen.edition)
+    at = beside_the_owner_s(here, chosen.at)
+    because = f"{candidate.because}: {chosen.because}" if candidate.is_backup else chosen.because
+    return _Rung(chosen.name, at, chosen.due, because, chosen.rejected, chosen.edition)

@@ -11,11 +11,13 @@ from operator import itemgetter
 
 from policies import declines, network_rules
 from policies.charges import NextCharge, next_charge
+from policies.coexistence import notes_on_the_owner_s
 from policies.document import PolicyDocument
 from policies.due import Due, in_days
 from policies.endings import held, settled, troubled
 from policies.facts import CaseFacts, Outcome
 from policies.messages import upcoming_words, words_about_access
+from policies.outages import held_by_gateway
 from policies.people import people_asked
 from policies.service import given_back, losses_of_service
 from policies.situation import Situation
@@ -32,6 +34,9 @@ def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundin
     charge = next_charge(here)
     planned = _scheduled(here, charge)
     chosen = min(planned, key=itemgetter(0))
+    hold = held_by_gateway(here, charge, chosen) if here.around.gateways else None
+    if hold:
+        return hold.model_copy(update={"basis": _basis(here, charge)})
     rejected = [other.put_off() for other in planned if other is not chosen]
     return chosen.make(max(chosen.at, now), _basis(here, charge, rejected))
 
@@ -42,7 +47,7 @@ def _scheduled(here: Situation, charge: NextCharge | None) -> list[Due]:
     upcoming = upcoming_words(here)
     due: list[Due] = []
     if charge:
-        due.append(Due(charge.at, "charge", lambda at, why: charge.as_step(here.facts, at, why)))
+        due.append(Due(charge.at, "charge", lambda at, why: charge.as_step(here, at, why)))
     due += words_about_access(here, next_attempt_at)
     if upcoming:
         due.append(upcoming.as_due(here, next_attempt_at))
@@ -83,7 +88,7 @@ def _basis(here: Situation, charge: NextCharge | None = None, rejected: list[str
     return Basis(
         inputs=inputs,
         editions=(here.policy.edition, declines.EDITION, network_rules.EDITION, *further),
-        rejected=(*(rejected or ()), *(charge.rejected if charge else ())),
+        rejected=(*(rejected or ()), *(charge.rejected if charge else ()), *notes_on_the_owner_s(here)),
     )
 
 

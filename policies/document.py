@@ -80,6 +80,8 @@ class Retries(Part):
     spread: Duration = timedelta()
     business_days: YesNo = False
     avoid: Avoid = Avoid()
+    backup_methods: Literal["when_hopeless", "in_turn", "never"] = "when_hopeless"
+    failover: YesNo = False
 
 
 class Contact(Part):
@@ -147,8 +149,11 @@ class EscalateTo(Part):
 
 
 class Closing(Part):
+    """`at_source`: what becomes of a claim that is written off at the system that owns it."""
+
     after: Duration
     outcome: CloseOutcome = CloseOutcome.WRITTEN_OFF
+    at_source: Literal["leave", "mark_uncollectible", "cancel_subscription"] = "leave"
 
 
 class Reinstatement(Part):
@@ -160,11 +165,13 @@ class Reinstatement(Part):
 
 
 class PolicyDocument(Part):
-    """`applies_when` left out: for every case. `grace`: no service is taken before it ends, however many failures."""
+    """`applies_when` left out: for every case. `grace`: no service is taken before it ends, however many failures.
+    `priority`: whose charges go first when many are due at once, 1 before 5."""
 
     name: Name
     version: Whole = Field(ge=1)
     applies_when: Condition | None = None
+    priority: Whole = Field(default=3, ge=1, le=5)
     retries: Retries
     contact: Contact = Contact()
     messages: tuple[ScheduledMessage, ...] = ()

@@ -105,7 +105,7 @@ def held(here: Situation) -> AnyStep | None:
 def _reconcile(here: Situation, attempt: Attempt) -> AnyStep:
     if not _may_look_up(attempt):
         return _nobody_knows(here, attempt)
-    due = attempt.at + _look_ups(attempt)[attempt.look_ups]
+    due = attempt.told_at or attempt.at + _look_ups(attempt)[attempt.look_ups]
     because = (
         f"attempt {attempt.ordinal} has no clear answer; nothing is charged until the gateway says what became of it"
     )

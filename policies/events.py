@@ -110,6 +110,13 @@ class MandateChanged(SourceEvent):
     decline: Decline | None = None
 
 
+class AttemptSettled(SourceEvent):
+    """A gateway said what became of an attempt of ours, by its `key`; what it said stands in the attempt ledger."""
+
+    kind: Literal["attempt_settled"] = "attempt_settled"
+    key: Identifier
+
+
 class CustomerChanged(SourceEvent):
     """What changed is personal: it goes to the customer directory and into no case."""
 
@@ -128,7 +135,8 @@ CaseEvent = Annotated[
     | DisputeClosed
     | FraudWarning
     | PaymentMethodChanged
-    | MandateChanged,
+    | MandateChanged
+    | AttemptSettled,
     Field(discriminator="kind"),
 ]
 AnyEvent = Annotated[CaseEvent | CustomerChanged, Field(discriminator="kind")]

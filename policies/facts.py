@@ -8,9 +8,10 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
+from policies.asked import CloseAsked, RefusedAction, Stop
 from policies.base import Record, UtcTime
 from policies.declines import Category, Decline
-from policies.events import CloseOutcome, MethodChange
+from policies.events import MethodChange
 from policies.instruments import Instrument
 from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef
@@ -48,7 +49,9 @@ OPEN_OUTCOMES = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
 
 class Attempt(Record):
     """One try of ours to collect the invoice. `rung` names the place in the ladder it used; a try after the customer
-    gave a new credential uses none."""
+    gave a new credential uses none. `gateway`: where it was made, "gateway/account"; None: at the invoice's own.
+    `backup`: on another way to pay of the customer, whose refusal says nothing of the one they pay with. `told_at`:
+    when news came of an attempt that had no clear answer."""
 
     ordinal: int
     key: str
@@ -62,16 +65,21 @@ class Attempt(Record):
     decline: Decline | None = None
     looked_up_at: UtcTime | None = None
     look_ups: int = 0
+    gateway: str | None = None
+    backup: bool = False
+    told_at: UtcTime | None = None
 
 
 class Refusal(Record):
-    """An attempt that a rule forbade before anything was sent. Without `free_at` it is forbidden for good."""
+    """An attempt that a rule forbade before anything was sent. Without `free_at` it is forbidden for good.
+    `by_gateway`: the gateway was out of order, and the credential is not to blame."""
 
     at: UtcTime
     credential_id: str
     rule: str
     free_at: UtcTime | None = None
     rung: str | None = None
+    by_gateway: bool = False
 
 
 class FraudFlag(Record):
@@ -112,11 +120,14 @@ class AccessChange(Record):
 
 
 class Failure(Record):
-    """The source said that a payment failed."""
+    """The source said that a payment failed. `retries_at`: when it will try again itself; `retries_itself`: it will,
+    and does not say when."""
 
     at: UtcTime
     happened_at: UtcTime
     decline: Decline | None = None
+    retries_at: UtcTime | None = None
+    retries_itself: bool = False
 
 
 class Payment(Record):
@@ -146,31 +157,14 @@ class Dispute(Record):
     won: bool | None = None
 
 
-class Stop(Record):
-    """A hold that a person ends with resume: paused on purpose, or something kept failing (`trouble`)."""
-
-    kind: Literal["pause", "trouble"]
-    began_at: UtcTime
-    actor: str
-    reason: str
-    ended_at: UtcTime | None = None
-    ended_by: str | None = None
-    end_reason: str | None = None
-
-
-class RefusedAction(Record):
-    """What somebody asked for and could not happen; `kind` is the action's."""
-
-    at: UtcTime
-    kind: str
-    reason: str
-
-
 class NewCredential(Record):
+    """`renewed`: the network's account updater replaced it; the customer did nothing, and the merchant charges it."""
+
     at: UtcTime
     credential_id: str
     action_id: str
     instrument: Instrument = Instrument()
+    renewed: bool = False
 
 
 class MethodChanged(Record):
@@ -187,13 +181,6 @@ class Escalation(Record):
     at: UtcTime
     to: str
     because: str
-
-
-class CloseAsked(Record):
-    at: UtcTime
-    outcome: CloseOutcome
-    actor: str
-    reason: str
 
 
 class Tally(NamedTuple):
@@ -287,7 +274,7 @@ class CaseFacts(Record):
                 unclear = attempt
             if rung:
                 rungs.add(rung)
-            if decline and (latest is None or attempt.at > latest[0]):
+            if decline and not attempt.backup and (latest is None or attempt.at > latest[0]):
                 latest = attempt.at, decline
         refusals = [latest] if latest else []
         refusals += [(f.happened_at, f.decline) for f in self.failures if f.decline]
@@ -365,7 +352,8 @@ class CaseFacts(Record):
         new = next((c for c in self.new_credentials if c.action_id == action_id), None)
         if new is None:
             return False
-        refused = any(r.credential_id == new.credential_id and r.at >= new.at for r in self.refusals)
+        ours = [r for r in self.refusals if r.credential_id == new.credential_id and not r.by_gateway]
+        refused = any(r.at >= new.at for r in ours)
         return refused or any(flag.at >= new.at for flag in self.fraud_flags)
 
     def untried_credential(self) -> NewCredential | None:

@@ -75,9 +75,11 @@ class Initiator(StrEnum):
 
 
 class Instrument(Record):
-    """`country`: ISO 3166 alpha-2 of the issuer, `issuer`: its name at the gateway; None when nobody told."""
+    """`country`: ISO 3166 alpha-2 of the issuer, `issuer`: its name at the gateway. `fingerprint`: the
+    same for the same card under any token, so that the networks' limits hold for the card. None when nobody told."""
 
     payment_type: PaymentType = PaymentType.CARD
     network: Network = Network.OTHER
     country: str | None = None
     issuer: str | None = None
+    fingerprint: str | None = None

@@ -37,7 +37,8 @@ class SeenAttempt(Record):
 
 class InvoiceNow(Record):
     """The invoice as its owner sees it at `as_of`. `due` is what is still owed. `plan_interval` is one of day, week,
-    month, year. `retries_at`: when its owner will try again itself; `retries_itself`: it will, and does not say when."""
+    month, year. `retries_at`: when its owner will try again itself; `retries_itself`: it will, and does not say
+    when."""
 
     status: InvoiceStatus
     due: Money

@@ -56,6 +56,11 @@ def task_key(case: CaseRef, ordinal: int) -> str:
     return _key("task", case, ordinal)
 
 
+def ending_key(case: CaseRef) -> str:
+    """Of a claim's end at its owner."""
+    return _key("ending", case, 0)
+
+
 def migration_key(case: CaseRef, ordinal: int, sha256: str) -> str:
     """`ordinal`: how many times the case was moved before, so that it can be moved back and forth; `sha256` is that of
     the policy it is given."""

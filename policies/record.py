@@ -6,10 +6,12 @@ Every function is safe to call with old or repeated news: it then returns the fa
 from datetime import datetime
 from typing import Literal, assert_never
 
+from policies.asked import CloseAsked, RefusedAction, Stop
 from policies.base import Record
-from policies.declines import classify
+from policies.declines import Decline, classify
 from policies.events import (
     ActionRequired,
+    AttemptSettled,
     CaseAction,
     CaseEvent,
     CloseCase,
@@ -30,7 +32,6 @@ from policies.events import (
 from policies.facts import (
     Attempt,
     CaseFacts,
-    CloseAsked,
     Dispute,
     Ending,
     Failure,
@@ -40,9 +41,8 @@ from policies.facts import (
     Outcome,
     Payment,
     Refusal,
-    RefusedAction,
-    Stop,
 )
+from policies.instruments import Instrument
 from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.money import Money
 from policies.policy_change import PolicyChange
@@ -67,11 +67,12 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
         return _add(facts, "refused_actions", RefusedAction(at=now, kind=event.kind, reason=reason))
     match event:
         case PaymentFailed():
-            failure = Failure(at=now, happened_at=event.happened_at, decline=event.decline)
-            return _add(facts, "failures", failure)
+            return _add(facts, "failures", _failure_of(event, event.decline, now))
         case ActionRequired():
             decline = classify(facts.invoice.gateway, "authentication_required")
-            return _add(facts, "failures", Failure(at=now, happened_at=event.happened_at, decline=decline))
+            return _add(facts, "failures", _failure_of(event, decline, now))
+        case AttemptSettled():
+            return _with_attempt_told(facts, event.key, now)
         case PaymentSucceeded():
             if event.remaining and event.remaining.amount_minor > 0:
                 return _with_less_due(facts, event.remaining, event.happened_at, now)
@@ -93,6 +94,23 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
             return _with_mandate_changed(facts, event, now)
         case _:
             assert_never(event)
+
+
+def _failure_of(event: PaymentFailed | ActionRequired, decline: Decline | None, now: datetime) -> Failure:
+    return Failure(
+        at=now,
+        happened_at=event.happened_at,
+        decline=decline,
+        retries_at=event.retries_at,
+        retries_itself=event.retries_itself,
+    )
+
+
+def _with_attempt_told(facts: CaseFacts, key: str, now: datetime) -> CaseFacts:
+    """The ledger knows by now what became of it, so it is looked up at once."""
+    told = {"told_at": now}
+    attempts = tuple(a.model_copy(update=told) if a.key == key else a for a in facts.attempts)
+    return facts.model_copy(update={"attempts": attempts})
 
 
 def _is_older_than_the_failure(facts: CaseFacts, event: CaseEvent) -> bool:
@@ -269,6 +287,17 @@ def with_attempt(facts: CaseFacts, attempt: Attempt) -> CaseFacts:
         at = attempt.looked_up_at or attempt.at
         facts = _add(facts, "payments", Payment(at=at, happened_at=at, paid=attempt.amount, how="attempt"))
     return facts
+
+
+def with_renewed_credential(facts: CaseFacts, credential_id: str, instrument: Instrument, now: datetime) -> CaseFacts:
+    """The account updater replaced the card after it was refused; once per card, so that a card which is refused again
+    asks its customer."""
+    action_id = f"renewed/{credential_id}"
+    known = any(credential.action_id == action_id for credential in facts.new_credentials)
+    if known or facts.is_paid or facts.ending or facts.close_asked:
+        return facts
+    new = NewCredential(at=now, credential_id=credential_id, action_id=action_id, instrument=instrument, renewed=True)
+    return _add(facts, "new_credentials", new)
 
 
 def with_policy_change(facts: CaseFacts, change: PolicyChange, action_id: str) -> CaseFacts:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from policies.base import Record, UtcTime
 from policies.declines import CustomerAction
 from policies.events import CloseOutcome
+from policies.instruments import Initiator, Instrument
 from policies.money import Money
 
 
@@ -36,11 +37,21 @@ class _Step(Record):
 
 
 class Charge(_Step):
+    """`gateway`: "gateway/account" that is asked; None: the invoice's own. `gateway_customer_id`: the customer as that
+    gateway names them, when not as the invoice does. `instrument` None: that of the case. `backup`: another way to pay.
+    `priority`: 1 goes before 5 in a backlog."""
+
     kind: Literal["charge"] = "charge"
     credential_id: str
     amount: Money
     rung: str | None = None
     action_id: str | None = None
+    gateway: str | None = None
+    gateway_customer_id: str | None = None
+    instrument: Instrument | None = None
+    backup: bool = False
+    initiator: Initiator | None = None
+    priority: int = 3
 
 
 class Words(Record):
@@ -114,7 +125,7 @@ class Hold(_Step):
     """Nothing is due until news arrives; `waits_for` says whose. `again_at`: then the invoice is read anew."""
 
     kind: Literal["hold"] = "hold"
-    waits_for: Literal["ops", "dispute"]
+    waits_for: Literal["ops", "dispute", "gateway"]
     again_at: UtcTime | None = None
 
 

@@ -32,9 +32,13 @@ class CaseState(StrEnum):
     RECONCILING = "reconciling"
     ON_HOLD = "on_hold"
     DISPUTE_OPEN = "dispute_open"
+    GATEWAY_DOWN = "gateway_down"
     LIMITED = "limited"
     SUSPENDED = "suspended"
     CLOSED = "closed"
+
+
+_HELD = {"ops": CaseState.ON_HOLD, "dispute": CaseState.DISPUTE_OPEN, "gateway": CaseState.GATEWAY_DOWN}
 
 
 class Line(Record):
@@ -74,7 +78,7 @@ def state_of(facts: CaseFacts, step: AnyStep, now: datetime) -> CaseState:
     if isinstance(step, Close) and step.at <= now:
         return CaseState.CLOSED
     if isinstance(step, Hold):
-        return CaseState.DISPUTE_OPEN if step.waits_for == "dispute" else CaseState.ON_HOLD
+        return _HELD[step.waits_for]
     if facts.open_attempt:
         return CaseState.RECONCILING
     if facts.access is AccessLevel.SUSPENDED:

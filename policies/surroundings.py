@@ -1,7 +1,14 @@
 """What a decision needs to know of the world next to the case; read just before deciding, never kept in a history."""
 
+from typing import Literal
+
 from policies.base import Record, UtcTime
 from policies.network_rules import LedgerEntry
+from policies.ways_to_pay import WayToPay
+
+Coexistence = Literal["replace", "wait", "weave"]
+"""How we live with the retries that a source makes itself: `replace` them (they are switched off there), `wait` until
+they stop, or `weave` ours into their gaps."""
 
 
 class CustomerView(Record):
@@ -23,9 +30,22 @@ class CustomerView(Record):
     tags: tuple[str, ...] = ()
 
 
+class GatewayView(Record):
+    """A gateway that may collect the invoice. `down_until`: it fails for everybody, and this case looks again then;
+    None: it works. `because`: what was seen."""
+
+    name: str
+    down_until: UtcTime | None = None
+    because: str = ""
+
+
 class Surroundings(Record):
-    """`ledger`: attempts on the case's credential by anybody. `gateway_health`: 1 is normal, 0 is down."""
+    """`ledger`: attempts on the case's credential by anybody. `ways`: others that may be charged, in the customer's
+    order. `gateways`: first choice first. `gateway_health`: 1 is normal, 0 is down."""
 
     customer: CustomerView = CustomerView()
     ledger: tuple[LedgerEntry, ...] = ()
+    ways: tuple[WayToPay, ...] = ()
+    gateways: tuple[GatewayView, ...] = ()
+    coexistence: Coexistence = "replace"
     gateway_health: float = 1.0

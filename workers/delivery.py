@@ -16,14 +16,17 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.adapters import Adapters
 from activities.errors import Misconfigured
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup, Rejected, Speaker
+from activities.store.attempts import LedgerState
 from activities.store.cases import CaseRow, Task
 from activities.store.inbox import InboxRow
 from activities.store.store import Store
 from api.cases import ACTIONS_SOURCE
 from policies.base import Record
+from policies.declines import classify
 from policies.events import (
     ActionRequired,
     AnyEvent,
+    AttemptSettled,
     CaseEvent,
     CloseOutcome,
     CustomerChanged,
@@ -34,9 +37,11 @@ from policies.events import (
     PaymentFailed,
     PaymentMethodChanged,
     PaymentSucceeded,
+    SourceEvent,
     Unreadable,
 )
-from policies.invoices import InvoiceNow, InvoiceStatus
+from policies.facts import Outcome
+from policies.invoices import InvoiceNow, InvoiceStatus, SeenAttempt
 from policies.keys import CaseRef
 from workflows.contracts import TASK_QUEUE, ActionEnvelope, DunningInput
 from workflows.dunning import DunningWorkflow
@@ -135,17 +140,61 @@ class Deliveries:
             await self._store.customers.hear(source, account, told.customer_id, told.said, event.happened_at)
         if isinstance(event, CustomerChanged):
             return Delivered(case_id=None)
+        if ours := await self._attempt_of_ours(row.source, said):
+            return await self._deliver_outcome(ours, said)
         if isinstance(event, PaymentFailed) and not row.replay:
             await self._store.declines.seen(event.decline, event.happened_at)
         fates: list[Fate] = []
         for invoice_id in await self._invoices_of(row, said):
             case = CaseRef(source=source, account=account, invoice_id=invoice_id)
+            await self._count_attempt(case, said)
             about = event.model_copy(update={"invoice_id": invoice_id})
             stands = await self._stands(row, case, about) if row.replay else None
             fates.append(stands or await self._deliver_about(case, about, said))
         nothing = Ignored(reason=_NOT_DUNNING, detail="it belongs to no invoice that is being recovered")
         # One case that heard it makes it delivered.
         return next((fate for fate in fates if isinstance(fate, Delivered)), fates[0] if fates else nothing)
+
+    async def _attempt_of_ours(self, source: str, said: Addressed) -> LedgerState | None:
+        """The attempt that the event is about, when a gateway tells what became of one of ours."""
+        if not isinstance(said.event, PaymentSucceeded | PaymentFailed):
+            return None
+        ledger, key = self._store.attempts, said.attempt_key
+        if key is None and said.reference:
+            key = await ledger.key_of(source, said.reference)
+        return await ledger.state_of(key) if key else None
+
+    async def _deliver_outcome(self, ours: LedgerState, said: Addressed) -> Fate:
+        """Settles it in the ledger, then tells the case whose invoice it was to pay, wherever that is owned. What was
+        settled already is told as well: the case may still wait."""
+        event, case = said.event, CaseRef.from_case_id(ours.case_id or "")
+        assert isinstance(event, PaymentSucceeded | PaymentFailed)  # noqa: S101 - _attempt_of_ours finds no other
+        paid = isinstance(event, PaymentSucceeded)
+        outcome = Outcome.SUCCEEDED if paid else Outcome.DECLINED
+        decline = event.decline or classify(ours.gateway or "", None) if isinstance(event, PaymentFailed) else None
+        await self._store.attempts.settle(ours.key, outcome, decline, said.reference, event.happened_at)
+        settled = AttemptSettled(
+            event_id=event.event_id, happened_at=event.happened_at, invoice_id=case.invoice_id, key=ours.key
+        )
+        if await self._signal(case, settled.kind, settled):
+            return Delivered(case_id=case.case_id)
+        row = await self._store.cases.latest(case.case_id)
+        if row and paid and not ours.told and ours.outcome is not Outcome.SUCCEEDED:
+            await self._store.cases.add_task(_paid_after_all(row, ours, event))
+        return Ignored(reason=IgnoredBecause.LATE, detail=f"the case of attempt {ours.key} has ended")
+
+    async def _count_attempt(self, case: CaseRef, said: Addressed) -> None:
+        """What somebody else tried counts for the networks from when it is told (P4)."""
+        event = said.event
+        if isinstance(event, PaymentFailed) and said.reference and event.credential_id and event.amount:
+            seen = SeenAttempt(
+                key=said.reference,
+                credential_id=event.credential_id,
+                amount=event.amount,
+                at=event.happened_at,
+                decline=event.decline or classify(case.source, None),
+            )
+            await self._store.attempts.record_seen(case, seen)
 
     async def _invoices_of(self, row: InboxRow, said: Addressed) -> list[str]:
         """The invoice that the event names; else that of its payment, or those that are being recovered."""
@@ -306,6 +355,18 @@ def _not_dunning(invoice: InvoiceNow) -> Ignored | None:
     if invoice.collected_manually or invoice.due.amount_minor <= 0:
         return Ignored(reason=_NOT_DUNNING, detail="the invoice is collected manually or nothing is owed")
     return None
+
+
+def _paid_after_all(closed: CaseRow, ours: LedgerState, event: SourceEvent) -> Task:
+    ended = closed.outcome.value if closed.outcome else "ended"
+    return Task(
+        key=f"paid_after_all/{ours.key}",
+        case_id=closed.case_id,
+        kind="unsettled_attempt",
+        assignee="ops",
+        summary=f"an attempt without an answer took {ours.amount} after the case was {ended}; book it or refund it",
+        created_at=event.happened_at,
+    )
 
 
 def _settles(event: CaseEvent) -> InvoiceStatus | None:

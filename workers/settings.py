@@ -9,13 +9,17 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.channels.render import Merchant
+from activities.gateways.accounts import GatewayAccount, GatewayAccounts, MerchantAccount, SandboxAccount
 from policies.intake.impact import Stakes
 from policies.money import Currency
+from policies.surroundings import Coexistence
 from workflows.contracts import TASK_QUEUE
+
+SANDBOX = "sandbox"
 
 
 class Settings(BaseSettings):
@@ -53,8 +57,17 @@ class Settings(BaseSettings):
     trusted_proxies: list[IPv4Network | IPv6Network] = []
     # Bodies of events are dropped by the month when they are older; what became of an event is kept for ever.
     inbox_retention_days: Annotated[int, Field(ge=31, le=36500)] = 400
-    # "source/account", "source/*" or "*/*" -> who owns the invoices and moves the money.
-    owners: dict[str, Literal["sandbox"]] = {"*/*": "sandbox"}
+    # "gateway/account" -> what its adapter needs; docs/gateways has a page for each.
+    gateways: GatewayAccounts = {}
+    # A name such as "merchant/default" -> a billing system of your own that owns invoices (docs/sources/merchant.md).
+    merchant_owners: dict[str, MerchantAccount] = {}
+    # "source/account", "source/*" or "*/*" -> who owns the invoices: a gateway account, a merchant owner, the sandbox.
+    # A gateway account owns those of the source and account of its own name.
+    owners: dict[str, str] = {"*/*": "sandbox"}
+    # The same places -> the gateway accounts that collect, first choice first; left out, the owner.
+    routes: dict[str, list[str]] = {}
+    # The same places -> how we live with the retries that the source makes itself; left out: replace.
+    coexistence: dict[str, Coexistence] = {}
     # Left out: the shipped ones, in this order; first match wins, the last is the default.
     policies: list[Path] = []
     # Files that say how sources without code of ours are read (docs/sources/mapping.md).
@@ -102,6 +115,22 @@ class Settings(BaseSettings):
             raise ValueError("two actors have one token, so nobody could tell who acted; give each their own")
         return tokens
 
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Settings":
+        collect = {*self.gateways, SANDBOX}
+        for place, owner in self.owners.items():
+            _known("owners", place, owner, {*collect, *self.merchant_owners})
+        for place, names in self.routes.items():
+            for name in names:
+                _known("routes", place, name, collect)
+        return self
+
+    def gateway_accounts(self) -> dict[str, GatewayAccount]:
+        """Those that are set up, and the sandbox where something is to be collected there."""
+        named = {*self.owners.values(), *(name for names in self.routes.values() for name in names)}
+        sandbox: dict[str, GatewayAccount] = {SANDBOX: SandboxAccount()} if SANDBOX in named else {}
+        return {**sandbox, **self.gateways}
+
     def stakes(self) -> Stakes:
         return Stakes(
             base=self.base_currency,
@@ -119,3 +148,9 @@ class Settings(BaseSettings):
 
     def actors_by_token(self) -> dict[str, str]:
         return {token.get_secret_value(): actor for actor, token in self.api_tokens.items()}
+
+
+def _known(setting: str, place: str, name: str, names: set[str]) -> None:
+    if name not in names:
+        there_are = ", ".join(sorted(names))
+        raise ValueError(f"{setting}: {place} names {name!r}, which is not set up; there are: {there_are}")

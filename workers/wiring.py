@@ -13,8 +13,8 @@ from activities.access.sandbox import SandboxAccess
 from activities.adapters import Adapters
 from activities.channels.sandbox import SandboxChannel
 from activities.fraud.sandbox import SandboxFraudCheck
-from activities.gateways.sandbox import SandboxGateway
 from activities.intake import Intake
+from activities.routes import Routes
 from activities.sandbox_client import SandboxClient
 from activities.sources.adyen import AdyenSpeaker
 from activities.sources.braintree import BraintreeSpeaker
@@ -28,7 +28,6 @@ from activities.sources.paypal import PayPalSpeaker
 from activities.sources.paypal_proof import PayPalProver
 from activities.sources.paypal_signature import Certificates
 from activities.sources.recurly import RecurlySpeaker
-from activities.sources.sandbox import SandboxOwner
 from activities.sources.stripe import StripeSpeaker
 from activities.store.database import make_pool
 from activities.store.store import Store
@@ -37,6 +36,7 @@ from policies.document import PolicyDocument
 from policies.intake.load import load_profiles
 from policies.intake.profile import Profiles
 from policies.load import load_policies
+from workers.gateways import make_gateway, make_merchant_owner
 from workers.mappings import mapped_speakers
 from workers.settings import Settings
 
@@ -85,7 +85,11 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
             speakers = speakers_of(settings)
             intake = Intake(store, speakers, tally, profiles, settings.stakes())
             writing = asyncio.create_task(tally.keep_writing(store.sources), name="figures of the sources")
-            yield Wiring(store, make_adapters(settings, session), speakers, tally, intake)
+            adapters = make_adapters(settings, session)
+            try:
+                yield Wiring(store, adapters, speakers, tally, intake)
+            finally:
+                adapters.close()
             writing.cancel()
         finally:
             await pool.close()
@@ -93,10 +97,14 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
 
 def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapters:
     sandbox = SandboxClient(session, settings.sandbox_url, settings.outside_timeout_seconds)
-    owners = {"sandbox": SandboxOwner(sandbox)}
+    accounts = settings.gateway_accounts()
+    built = {name: make_gateway(name, account, session, sandbox) for name, account in accounts.items()}
+    owners = {name: one.owner for name, one in built.items() if one.owner}
+    owners |= {name: make_merchant_owner(merchant, session) for name, merchant in settings.merchant_owners.items()}
     return Adapters(
-        owners={place: owners[name] for place, name in settings.owners.items()},
-        gateways={"sandbox": SandboxGateway(sandbox)},
+        routes=routes_of(settings),
+        owners=owners,
+        gateways={name: one.gateway for name, one in built.items()},
         channels={
             "email": SandboxChannel("email", sandbox),
             "sms": SandboxChannel("sms", sandbox),
@@ -105,6 +113,16 @@ def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapter
         fraud=SandboxFraudCheck(sandbox),
         access=SandboxAccess(sandbox),
         provers={"paypal": PayPalProver(session, CERTIFICATES, ipn_address=settings.paypal_ipn_address)},
+        closing=tuple(one.close for one in built.values()),
+    )
+
+
+def routes_of(settings: Settings) -> Routes:
+    return Routes(
+        gateways=frozenset(settings.gateway_accounts()),
+        owners=settings.owners,
+        collectors={place: tuple(names) for place, names in settings.routes.items()},
+        coexistence=settings.coexistence,
     )
 
 

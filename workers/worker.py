@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from workers.source_watch import SourceWatch
 from workers.telemetry import telemetry
 from workers.temporal import connect_when_up, prepare_namespace
 from workers.wiring import Wiring, read_policies, wired
+from workflows.contracts import charging_queue
 from workflows.dunning import DunningWorkflow
 
 GRACE = timedelta(seconds=10)
@@ -34,6 +36,9 @@ GRACE = timedelta(seconds=10)
 
 STICKY_TIMEOUT = timedelta(seconds=2)
 """After a worker died its cases wait this long for it before another worker takes them over."""
+
+CHARGING = frozenset({Charging.charge.__name__, Charging.look_up.__name__})
+"""The activities that wait in the queue of a gateway account."""
 
 Activity = Callable[..., Awaitable[Any]]
 
@@ -66,11 +71,23 @@ async def run_worker(settings: Settings) -> None:
                 asyncio.create_task(watch.run(), name="source watch"),
                 asyncio.create_task(keep_keeping_house(wiring.store.pool, retention), name="housekeeping"),
             ]
-            async with make_worker(client, activities_of(wiring, policies, settings), settings):
+            async with working(client, activities_of(wiring, policies, settings), settings):
                 log.info("worker is up: %s policies, task queue %s", len(policies), settings.task_queue)
                 await relay.run(stop)
             for task in beside:
                 task.cancel()
+
+
+@asynccontextmanager
+async def working(client: Client, activities: Sequence[Activity], settings: Settings) -> AsyncIterator[None]:
+    """A worker for the cases, and one for the charges of each gateway account."""
+    async with AsyncExitStack() as workers:
+        for gateway, account in settings.gateway_accounts().items():
+            await workers.enter_async_context(
+                make_charging_worker(client, activities, gateway, account.rate_per_second, settings)
+            )
+        await workers.enter_async_context(make_worker(client, activities, settings))
+        yield
 
 
 def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: Settings) -> list[Activity]:
@@ -83,7 +100,7 @@ def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: 
         casework.open_case,
         casework.read_invoice,
         casework.close_case,
-        Deciding(store).decide,
+        Deciding(store, adapters.routes).decide,
         charging.charge,
         charging.look_up,
         messaging.send_message,
@@ -102,5 +119,20 @@ def make_worker(client: Client, activities: Sequence[Activity], settings: Settin
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.max_concurrent_activities,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def make_charging_worker(
+    client: Client, activities: Sequence[Activity], gateway: str, rate_per_second: float, settings: Settings
+) -> Worker:
+    """The server lets so many charges a second through, whatever the number of workers; the rest waits in its order."""
+    return Worker(
+        client,
+        task_queue=charging_queue(settings.task_queue, gateway),
+        activities=[activity for activity in activities if activity.__name__ in CHARGING],
+        interceptors=[Heartbeats(), DiscreetErrors()],
+        max_concurrent_activities=settings.max_concurrent_activities,
+        max_task_queue_activities_per_second=rate_per_second,
         graceful_shutdown_timeout=GRACE,
     )

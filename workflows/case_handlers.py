@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from policies.events import (
         ActionAnswer,
         ActionRequired,
+        AttemptSettled,
         CaseAction,
         CaseEvent,
         CloseCase,
@@ -96,6 +97,10 @@ class CaseHandlers:
 
     @workflow.signal(description="A mandate ended, or is active again")
     def mandate_changed(self, event: MandateChanged) -> None:
+        self._tell(event)
+
+    @workflow.signal(description="A gateway said what became of an attempt of ours that had no clear answer")
+    def attempt_settled(self, event: AttemptSettled) -> None:
         self._tell(event)
 
     @workflow.signal(name="update_payment_method", description="The customer gave a new way to pay")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
+from temporalio.common import Priority
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
@@ -51,6 +52,10 @@ with workflow.unsafe.imports_passed_through():
     from policies.story import summary_of
     from workflows import timing
     from workflows.case_handlers import CaseHandlers
+    from workflows.contracts import charging_queue
+
+FIRST_IN_LINE = 1
+"""A look-up unblocks a credential and a case."""
 
 
 class CaseSteps(CaseHandlers):
@@ -58,17 +63,19 @@ class CaseSteps(CaseHandlers):
 
     async def _charge(self, step: Charge) -> None:
         ordinal = len(self.facts.attempts) + 1
+        by_customer = Initiator.CUSTOMER if step.action_id else Initiator.MERCHANT
         request = ChargeRequest(
             case=self._case,
             ordinal=ordinal,
             key=keys.attempt_key(self._case, ordinal),
-            gateway=self.facts.invoice.gateway,
+            gateway=step.gateway or self.facts.invoice.gateway,
             customer_id=self.facts.invoice.customer_id,
             credential_id=step.credential_id,
             amount=step.amount,
             now=workflow.now(),
-            instrument=self.facts.instrument,
-            initiator=Initiator.CUSTOMER if step.action_id else Initiator.MERCHANT,
+            instrument=step.instrument or self.facts.instrument,
+            initiator=step.initiator or by_customer,
+            gateway_customer_id=step.gateway_customer_id,
         )
         attempt = Attempt(
             ordinal=ordinal,
@@ -80,10 +87,15 @@ class CaseSteps(CaseHandlers):
             rung=step.rung,
             action_id=step.action_id,
             because=step.because,
+            gateway=step.gateway,
+            backup=step.backup,
         )
         try:
             answer = await workflow.execute_activity_method(
-                ChargingActivities.charge, request, **self._outside(step, timing.WAITED_OUT)
+                ChargingActivities.charge,
+                request,
+                **self._outside(step, timing.WAITED_OUT),
+                **self._lane(step.gateway, step.priority),
             )
         except FailureError:
             # Nobody knows how far it came; it is looked up before anything else is charged.
@@ -96,9 +108,17 @@ class CaseSteps(CaseHandlers):
         match answer.kind:
             case "attempted":
                 self._facts = record.with_attempt(self.facts, _as_answered(attempt, answer))
+                if answer.renewed:
+                    card = answer.renewed
+                    self._facts = record.with_renewed_credential(self.facts, card.credential_id, card.instrument, now)
             case "refused":
                 refusal = Refusal(
-                    at=now, credential_id=step.credential_id, rule=answer.rule, free_at=answer.free_at, rung=step.rung
+                    at=now,
+                    credential_id=step.credential_id,
+                    rule=answer.rule,
+                    free_at=answer.free_at,
+                    rung=step.rung,
+                    by_gateway=answer.by_gateway,
                 )
                 self._facts = record.with_refusal(self.facts, refusal)
             case "fraud_suspected":
@@ -113,6 +133,7 @@ class CaseSteps(CaseHandlers):
             ChargingActivities.look_up,
             self._look_up_of(attempt),
             **self._outside(step, timing.WAITED_OUT),
+            **self._lane(attempt.gateway, FIRST_IN_LINE),
         )
         settled = answer.outcome not in OPEN_OUTCOMES
         news = {
@@ -120,6 +141,7 @@ class CaseSteps(CaseHandlers):
             "decline": answer.decline,
             "look_ups": attempt.look_ups + 1,
             "looked_up_at": now if settled else None,
+            "told_at": None,
         }
         self._facts = record.with_attempt(self.facts, attempt.model_copy(update=news))
 
@@ -206,11 +228,21 @@ class CaseSteps(CaseHandlers):
         self._facts = record.with_invoice(self.facts, invoice, workflow.now())
 
     def _look_up_of(self, attempt: Attempt) -> LookUpRequest:
-        gateway = self.facts.invoice.gateway
+        gateway = attempt.gateway or self.facts.invoice.gateway
         return LookUpRequest(key=attempt.key, gateway=gateway, attempted_at=attempt.at, now=workflow.now())
 
     def _add(self, field: str, fact: Any) -> None:
         self._facts = record.with_fact(self.facts, field, fact)
+
+    def _lane(self, gateway: str | None, priority: int) -> dict[str, Any]:
+        """Each gateway account has a queue with a rate of its own; in a backlog the important go first, and no merchant
+        account keeps the others waiting. Decisions from before there were several name no gateway."""
+        if gateway is None:
+            return {}
+        return {
+            "task_queue": charging_queue(workflow.info().task_queue, gateway),
+            "priority": Priority(priority_key=priority, fairness_key=self._case.acceptor),
+        }
 
     def _outside(self, step: AnyStep, waited_out: timedelta) -> dict[str, Any]:
         return {

@@ -11,6 +11,11 @@ from policies.story import Line
 TASK_QUEUE = "recoup"
 
 
+def charging_queue(task_queue: str, gateway: str) -> str:
+    """Where the charges of one gateway account wait for their turn."""
+    return f"{task_queue}/charges/{gateway}"
+
+
 class Resumed(Record):
     """What a long case carries into its next run (continue-as-new)."""
 

@@ -244,6 +244,7 @@ class DunningWorkflow(CaseSteps):
             unsettled=self._look_up_of(facts.open_attempt) if facts.open_attempt else None,
             timeline=tuple(tell(facts)),
             now=now,
+            at_source=self.policy.document.close.at_source if step.outcome is CloseOutcome.WRITTEN_OFF else "leave",
         )
         await workflow.execute_activity_method(
             CaseActivities.close_case,

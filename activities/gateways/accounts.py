@@ -6,7 +6,7 @@ Addresses are those of the vendors; tests put a local server in their place.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 
 class _Account(BaseModel):
@@ -34,7 +34,8 @@ class StripeAccount(_Account):
 
 class AdyenAccount(_Account):
     """`live_url_prefix`: of the live endpoints, from Customer Area; without one it is the test environment.
-    `update_currency`: in which a new way to pay is checked, with a zero amount; without one customers cannot give one."""
+    `update_currency`: in which a new way to pay is checked, with a zero amount; without one customers cannot give
+    any."""
 
     kind: Literal["adyen"] = "adyen"
     api_key: SecretStr
@@ -67,27 +68,31 @@ class GoCardlessAccount(_Account):
     live: bool = False
 
 
+class MerchantAccount(BaseModel):
+    """A billing system of the merchant's own that speaks docs/sources/merchant.md."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str
+    token: SecretStr
+    timeout_seconds: Annotated[float, Field(gt=0, le=55)] = 20
+
+
 GatewayAccount = Annotated[
     SandboxAccount | StripeAccount | AdyenAccount | BraintreeAccount | PayPalAccount | GoCardlessAccount,
     Field(discriminator="kind"),
 ]
 
 
-class GatewayAccounts(BaseModel):
-    """By place, "gateway/account"; the kind of each is the first half of its name and need not be written."""
+def with_kinds(accounts: Any) -> Any:
+    """The kind of an account is the first half of its name, "gateway/account", and need not be written."""
+    if not isinstance(accounts, dict):
+        return accounts
+    return {
+        name: {"kind": str(name).partition("/")[0], **account} if isinstance(account, dict) else account
+        for name, account in accounts.items()
+    }
 
-    model_config = ConfigDict(frozen=True)
 
-    by_place: dict[Annotated[str, Field(pattern="^[a-z]+/[A-Za-z0-9_.-]+$")], GatewayAccount]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _kinds_by_name(cls, raw: Any) -> Any:
-        places = raw.get("by_place") if isinstance(raw, dict) else None
-        if not isinstance(places, dict):
-            return raw
-        named = {
-            place: {"kind": place.partition("/")[0], **account} if isinstance(account, dict) else account
-            for place, account in places.items()
-        }
-        return {**raw, "by_place": named}
+GatewayName = Annotated[str, Field(pattern="^[a-z]+(/[A-Za-z0-9_.-]{1,100})?$")]
+GatewayAccounts = Annotated[dict[GatewayName, GatewayAccount], BeforeValidator(with_kinds)]

@@ -18,8 +18,8 @@ from policies.money import Money
 
 
 class GatewayCharge(Record):
-    """`key` is the idempotency key, carried to the wire. `invoice_id` as its owner names it; `owned_here`: that owner is
-    this gateway. `customer_id` as the gateway names the customer. `now` is the case's time."""
+    """`key` is the idempotency key, carried to the wire. `invoice_id` as its owner names it; `owned_here`: that owner
+    is this gateway. `customer_id` as the gateway names the customer. `now` is the case's time."""
 
     key: str
     invoice_id: str

@@ -140,12 +140,14 @@ class PaymentElsewhere(Record):
 
 
 class CloseOut(Record):
-    """How an invoice is to end at its owner when its case gave it up. `key` makes repeating it harmless."""
+    """How an invoice is to end at its owner when its case gave it up. `key` makes repeating it harmless. `at`: the
+    case's time."""
 
     key: str
     invoice_id: Identifier
     subscription_id: Identifier | None
     how: Literal["mark_uncollectible", "cancel_subscription"]
+    at: UtcTime
 
 
 class Owner(Protocol):

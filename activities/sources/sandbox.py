@@ -109,10 +109,9 @@ class SandboxOwner:
         await self._tell(payment.invoice_id, "payments", body, payment.at)
 
     async def close_out(self, ending: CloseOut) -> None:
-        """At the wall clock's time: an ending carries none."""
-        await self._tell(ending.invoice_id, "close", {"key": ending.key, "how": ending.how}, None)
+        await self._tell(ending.invoice_id, "close", {"key": ending.key, "how": ending.how}, ending.at)
 
-    async def _tell(self, invoice_id: str, what: str, body: dict[str, Any], at: datetime | None) -> None:
+    async def _tell(self, invoice_id: str, what: str, body: dict[str, Any], at: datetime) -> None:
         """Telling it again is harmless, so silence is Unavailable and Temporal tells it again."""
         try:
             answer = await self._client.post(f"/source/invoices/{in_path(invoice_id)}/{what}", body, at)

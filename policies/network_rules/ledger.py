@@ -23,7 +23,7 @@ class LedgerEntry(Record):
 
 
 class ProposedAttempt(Record):
-    """`region`: ISO 3166 country of the issuer, None when nobody told."""
+    """`region`: ISO 3166 country of the issuer, `fingerprint`: the card's under any token; None when nobody told."""
 
     credential_id: str
     amount: Money
@@ -32,3 +32,4 @@ class ProposedAttempt(Record):
     acceptor: str = ""
     claim: str | None = None
     initiator: Initiator = Initiator.MERCHANT
+    fingerprint: str | None = None

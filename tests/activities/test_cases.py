@@ -12,7 +12,9 @@ from activities.cases import Casework
 from activities.charging import Charging
 from activities.contracts import Opened, OpenRequest
 from activities.customers import Customer
-from activities.sources.contract import Item
+from activities.errors import Misconfigured
+from activities.routes import Routes
+from activities.sources.contract import CloseOut, Item, PaymentElsewhere
 from activities.store.store import Store
 from policies.declines import Category, classify
 from policies.facts import Outcome
@@ -52,7 +54,13 @@ class TerseOwner:
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         return None
 
-    def events_since(self, since: datetime) -> AsyncIterator[Item] | None:
+    async def record_payment(self, payment: PaymentElsewhere) -> None:
+        raise Misconfigured("it books nothing")
+
+    async def close_out(self, ending: CloseOut) -> None:
+        raise Misconfigured("it ends nothing")
+
+    def events_since(self, source: str, since: datetime) -> AsyncIterator[Item] | None:
         return None
 
 
@@ -65,7 +73,10 @@ async def opened(store: Store, owner: TerseOwner, times: int = 1) -> Opened:
     """The same activity, repeated as Temporal would."""
     async with aiohttp.ClientSession() as session:
         settings = Settings(sandbox_url=f"http://{DEAD_ADDRESS}")
-        adapters = replace(make_adapters(settings, session), owners={"terse/*": owner})
+        routes = Routes(
+            gateways=frozenset({"sandbox"}), owners={"terse/*": "terse"}, collectors={"terse/*": ("sandbox",)}
+        )
+        adapters = replace(make_adapters(settings, session), routes=routes, owners={"terse": owner})
         casework = Casework(store, adapters, POLICIES, Charging(store, adapters))
         for _ in range(times):
             answer = await casework.open_case(OpenRequest(case=CASE, now=NOW))

@@ -369,7 +369,7 @@ async def test_of_many_cases_on_one_card_no_two_charge_at_once(till: Till) -> No
 async def test_what_is_ours_to_mend_is_never_tried_again(till: Till) -> None:
     request = await till.request()
     wrong = [
-        (request.model_copy(update={"gateway": "nobody"}), Misconfigured),
+        (request.model_copy(update={"gateway": "nobody/default"}), Misconfigured),
         (request.model_copy(update={"case": request.case.model_copy(update={"source": "paypal"})}), Misconfigured),
         (request.model_copy(update={"case": request.case.model_copy(update={"invoice_id": "in_gone"})}), NotFound),
         (request.model_copy(update={"credential_id": "card_gone"}), Misconfigured),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -144,9 +144,7 @@ async def test_an_answer_that_never_comes_is_unclear_and_the_next_channel_is_not
     request = await desk.request()
     async with troubled(Trouble.CLOSES) as url:
         broken = adapters_at(url, sandbox.session)
-        desk.adapters = Adapters(
-            desk.adapters.owners, desk.adapters.gateways, broken.channels, desk.adapters.fraud, desk.adapters.access
-        )
+        desk.adapters = replace(desk.adapters, channels=broken.channels)
         answer = await desk.messaging.send_message(request)
     assert answer == Messaged(status=MessageStatus.UNCLEAR, channel="email")
     assert await desk.messaging.send_message(request) == answer
@@ -155,7 +153,7 @@ async def test_an_answer_that_never_comes_is_unclear_and_the_next_channel_is_not
 async def test_a_channel_that_is_down_is_tried_again_later(desk: Desk, sandbox: RunningSandbox) -> None:
     request, works = await desk.request(), desk.adapters
     away = adapters_at(f"http://{DEAD_ADDRESS}", sandbox.session)
-    desk.adapters = Adapters(works.owners, works.gateways, away.channels, works.fraud, works.access)
+    desk.adapters = replace(works, channels=away.channels)
     for _ in range(2):
         with pytest.raises(Unavailable):
             await desk.messaging.send_message(request)
@@ -198,7 +196,7 @@ async def test_whom_nobody_can_reach_is_undelivered_and_stays_so(desk: Desk) -> 
 
 async def test_a_channel_that_is_not_set_up_is_ours_to_mend(desk: Desk) -> None:
     works = desk.adapters
-    desk.adapters = Adapters(works.owners, works.gateways, {}, works.fraud, works.access)
+    desk.adapters = replace(works, channels={})
     with pytest.raises(Misconfigured, match="no channel email"):
         await desk.messaging.send_message(await desk.request())
 

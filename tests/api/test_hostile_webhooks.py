@@ -19,6 +19,7 @@ import pytest
 
 from activities.adapters import Adapters
 from activities.intake import Intake
+from activities.routes import Routes
 from activities.scrubbed import scrubbed
 from activities.store.store import Store
 from activities.tally import Tally
@@ -141,7 +142,10 @@ async def relayed(store: Store, town: Town, secrets: dict[str, list[str]]) -> No
     """By two relays at once. What they cannot find or ask for is given up at last."""
     owner = town.wiring.adapters.owner_of("stripe", "default")
     adapters: Adapters = dataclasses.replace(
-        town.wiring.adapters, owners={"*/*": owner}, provers={"paypal": Gullible()}
+        town.wiring.adapters,
+        routes=Routes(gateways=frozenset({"sandbox"}), owners={"*/*": "sandbox"}),
+        owners={"sandbox": owner},
+        provers={"paypal": Gullible()},
     )
     relays = [
         make_relay(

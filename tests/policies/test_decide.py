@@ -6,22 +6,13 @@ from typing import Any
 import pytest
 
 from policies import record
+from policies.asked import CloseAsked
 from policies.decide import next_step
 from policies.declines import TREATMENTS, Category, Retryable
 from policies.document import EscalateTo, PolicyDocument, ScheduledMessage
 from policies.endings import PENDING_LOOKED_UP_AFTER, UNKNOWN_LOOKED_UP_AFTER
 from policies.events import CloseOutcome
-from policies.facts import (
-    AccessLevel,
-    CaseFacts,
-    CloseAsked,
-    Ending,
-    Escalation,
-    FraudFlag,
-    MessageStatus,
-    Outcome,
-    Refusal,
-)
+from policies.facts import AccessLevel, CaseFacts, Ending, Escalation, FraudFlag, MessageStatus, Outcome, Refusal
 from policies.invoices import InvoiceStatus
 from policies.steps import (
     AnyStep,

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from policies.asked import CloseAsked
 from policies.decide import next_step
 from policies.document import PolicyDocument, PolicySnapshot
 from policies.events import CloseOutcome
-from policies.facts import AccessLevel, CaseFacts, CloseAsked, Ending
+from policies.facts import AccessLevel, CaseFacts, Ending
 from policies.invoices import InvoiceStatus
 from policies.migration import MigrateRequest, migrated, refusal_of_migration
 from policies.steps import Charge

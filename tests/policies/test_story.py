@@ -2,12 +2,12 @@ from datetime import timedelta
 
 import pytest
 
+from policies.asked import CloseAsked, RefusedAction
 from policies.declines import Category
 from policies.events import CloseOutcome, MethodChange
 from policies.facts import (
     AccessLevel,
     CaseFacts,
-    CloseAsked,
     Ending,
     Escalation,
     Failure,
@@ -16,7 +16,6 @@ from policies.facts import (
     MethodChanged,
     Outcome,
     Refusal,
-    RefusedAction,
 )
 from policies.invoices import InvoiceStatus
 from policies.policy_change import PolicyChange

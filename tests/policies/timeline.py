@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from policies.asked import Stop
 from policies.declines import TREATMENTS, Category, Decline, classify
 from policies.document import PolicyDocument
 from policies.facts import (
@@ -17,7 +18,6 @@ from policies.facts import (
     NewCredential,
     Outcome,
     Payment,
-    Stop,
 )
 from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef, attempt_key

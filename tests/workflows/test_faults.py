@@ -20,7 +20,7 @@ from tests.fixtures.temporal import TemporalServer
 from tests.fixtures.town import Case, Town, building_town, new_databases
 from workers.settings import Settings
 from workers.wiring import read_policies
-from workers.worker import activities_of, make_worker
+from workers.worker import activities_of, working
 from workflows.contracts import DunningInput
 from workflows.dunning import DunningWorkflow
 
@@ -47,7 +47,7 @@ async def second_worker(
     own = {"task_queue": f"second-{uuid.uuid4().hex[:8]}", "max_cached_workflows": cached}
     settings = town.settings.model_copy(update=own)
     activities = [a for a in activities_of(town.wiring, policies, settings) if a.__name__ not in replaced]
-    async with make_worker(town.temporal, [*activities, *replaced.values()], settings):
+    async with working(town.temporal, [*activities, *replaced.values()], settings):
         yield settings
 
 
@@ -61,7 +61,7 @@ async def start_on(town: Town, settings: Settings, story: str) -> Case:
 
 
 async def test_a_decision_that_keeps_failing_does_not_spin_but_holds_and_says_so(town: Town) -> None:
-    decisions = FailingDecisions(town.store)
+    decisions = FailingDecisions(town.store, town.wiring.adapters.routes)
     async with second_worker(town, read_policies([]), decide=decisions.decide) as settings:
         case = await start_on(town, settings, "do_not_honor")
         status = await case.until_state("on_hold")
@@ -86,7 +86,7 @@ async def test_a_decision_that_keeps_failing_does_not_spin_but_holds_and_says_so
 
 async def test_a_decision_that_works_again_needs_no_person(town: Town) -> None:
     """A database that was down for a while must not leave every case to be resumed by hand."""
-    decisions = FailingDecisions(town.store)
+    decisions = FailingDecisions(town.store, town.wiring.adapters.routes)
     async with second_worker(town, read_policies([]), decide=decisions.decide) as settings:
         case = await start_on(town, settings, "do_not_honor")
         await case.until_state("on_hold")
@@ -96,7 +96,7 @@ async def test_a_decision_that_works_again_needs_no_person(town: Town) -> None:
 
 
 async def test_news_after_a_failed_decision_is_decided_on_without_a_person(town: Town) -> None:
-    decisions = FailingDecisions(town.store)
+    decisions = FailingDecisions(town.store, town.wiring.adapters.routes)
     async with second_worker(town, read_policies([]), decide=decisions.decide) as settings:
         case = await start_on(town, settings, "do_not_honor")
         await case.until_state("on_hold")
@@ -183,7 +183,7 @@ async def test_a_changed_policy_file_changes_new_cases_and_leaves_running_ones_a
         running = await start_on(town, settings, "do_not_honor")
         await running.until_decided()
     activities = activities_of(town.wiring, (*old[:-1], rushed), settings)
-    async with make_worker(town.temporal, activities, settings):
+    async with working(town.temporal, activities, settings):
         fresh = await start_on(town, settings, "do_not_honor")
         await fresh.until_decided()
         assert (await running.status()).policy == "policy self_serve@1"

@@ -2,6 +2,7 @@
 
 The flags are those that were measured to matter: without the poll rates the server throttles itself to 20 timers a
 second, without the pragmas the file is three to five times slower, without the first two time cannot be skipped.
+Fairness keeps one merchant account's backlog from making the others wait.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=100",
     "history.transferProcessorMaxPollHostRPS=100",
     "frontend.WorkflowTimeSkippingMaxSkipPerSession=10000",
+    "matching.enableFairness=true",
 )
 PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 UP_WITHIN_SECONDS = 30

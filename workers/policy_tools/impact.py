@@ -121,7 +121,7 @@ async def _impact_on(reach: Reach, case: RunningCase, new: PolicySnapshot, now: 
         return known
     if known.facts is None or known.policy is None:
         return Unasked(case_id=case.case_id, why="unreachable", reason="it has not read its invoice yet")
-    around = await surroundings_of(reach.store, known.facts, now)
+    around = await surroundings_of(reach.store, reach.routes, known.facts, now)
     before = forecast(known.policy.document, known.facts, around, now)
     after = forecast(new.document, known.facts, around, now)
     return CaseImpact(

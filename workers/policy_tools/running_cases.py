@@ -17,6 +17,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError, 
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError
 
+from activities.routes import Routes
 from activities.store.cases import RunningCase, Selection
 from activities.store.store import Store
 from policies.base import Record
@@ -25,6 +26,7 @@ from workers.mistakes import Mistake
 from workers.opened_store import opened_store
 from workers.settings import Settings
 from workers.temporal import connect, retention_of
+from workers.wiring import routes_of
 from workflows.contracts import CaseNow, DunningResult
 from workflows.dunning import DunningWorkflow
 
@@ -44,6 +46,7 @@ class Reach:
 
     store: Store
     temporal: Client
+    routes: Routes
 
     def handle(self, case: RunningCase) -> WorkflowHandle[DunningWorkflow, DunningResult]:
         return self.temporal.get_workflow_handle_for(DunningWorkflow.run, case.ref.workflow_id)
@@ -67,7 +70,7 @@ async def reached(settings: Settings) -> AsyncIterator[Reach]:
         way_out = "start it, or mend RECOUP_TEMPORAL_ADDRESS and RECOUP_TEMPORAL_NAMESPACE"
         raise Mistake(f"Temporal at {settings.temporal_address} does not answer; {way_out}") from error
     async with opened_store(settings) as store:
-        yield Reach(store, temporal)
+        yield Reach(store, temporal, routes_of(settings))
 
 
 def selection(new: PolicySnapshot, held: str | None, segment: str | None, every: bool) -> Selection:

@@ -1,31 +1,47 @@
 -- name: lock_credential(credential)$
 select pg_advisory_xact_lock(hashtextextended(:credential, 0));
 
--- name: of_credential(source, account, credential_id, since)
+-- name: of_credentials(source, account, credential_ids, fingerprints, since)
 -- What became of an attempt is the gateway's yes or no, whatever was written before or after it; else that it never
 -- arrived, which we only infer; else the latest word.
-select a.key, a.actor, a.at, a.amount_minor, a.currency, a.case_id, a.initiator, r.outcome, r.decline
+select a.key, a.actor, a.at, a.amount_minor, a.currency, a.case_id, a.initiator, a.credential_id, a.fingerprint,
+    r.outcome, r.decline
 from attempts a
 left join lateral (
     select outcome, decline from attempt_results where key = a.key
     order by array_position(array['succeeded', 'declined', 'not_accepted'], outcome) nulls last, id desc limit 1
 ) r on true
-where a.source = :source and a.account = :account and a.credential_id = :credential_id and a.at > :since
+where a.source = :source and a.account = :account and a.at > :since
+    and (a.credential_id = any(:credential_ids) or a.fingerprint = any(:fingerprints))
 order by a.at;
 
 -- name: by_key(key)^
-select a.key, a.at, a.reserved_at, a.credential_id, a.amount_minor, a.currency, r.outcome, r.decline
+select a.*, r.outcome, r.decline, r.reference, t.key is not null as told
 from attempts a
 left join lateral (
-    select outcome, decline from attempt_results where key = a.key
+    select outcome, decline, reference from attempt_results where key = a.key
     order by array_position(array['succeeded', 'declined', 'not_accepted'], outcome) nulls last, id desc limit 1
 ) r on true
+left join payments_told t on t.key = a.key
 where a.key = :key;
 
--- name: reserve(key, source, account, case_id, credential_id, actor, initiator, amount_minor, currency, at, reserved_at)!
+-- name: key_by_reference(gateways, reference)$
+select a.key from attempt_results r join attempts a on a.key = r.key
+where r.reference = :reference and a.gateway like any(:gateways)
+order by r.id desc limit 1;
+
+-- name: is_ours(source, account, reference)$
+-- An attempt of our own, as its gateway names it.
+select exists (
+    select from attempt_results r join attempts a on a.key = r.key
+    where r.reference = :reference and a.actor = 'recoup' and a.source = :source and a.account = :account
+);
+
+-- name: reserve(key, source, account, case_id, credential_id, actor, initiator, amount_minor, currency, at, reserved_at, gateway, gateway_customer_id, fingerprint, instrument)!
 insert into attempts (key, source, account, case_id, credential_id, actor, initiator, amount_minor, currency, at,
-    reserved_at)
-values (:key, :source, :account, :case_id, :credential_id, :actor, :initiator, :amount_minor, :currency, :at, :reserved_at)
+    reserved_at, gateway, gateway_customer_id, fingerprint, instrument)
+values (:key, :source, :account, :case_id, :credential_id, :actor, :initiator, :amount_minor, :currency, :at,
+    :reserved_at, :gateway, :gateway_customer_id, :fingerprint, :instrument)
 on conflict (key) do nothing;
 
 -- name: mark_sent(key, at)$
@@ -42,3 +58,14 @@ insert into attempt_results (key, outcome, category, decline, reference, at)
 select :key, :outcome, :category, :decline, :reference, :at
 where exists (select from attempts where key = :key)
 on conflict (key) where outcome in ('succeeded', 'declined') do nothing;
+
+-- name: mark_told(key, at)!
+insert into payments_told (key, at) values (:key, :at) on conflict do nothing;
+
+-- name: untold(case_id)
+-- Successes of ours that the invoice's owner may not know of yet.
+select a.key from attempts a
+join attempt_results r on r.key = a.key and r.outcome = 'succeeded'
+left join payments_told t on t.key = a.key
+where a.case_id = :case_id and a.actor = 'recoup' and t.key is null
+order by a.at;

@@ -121,7 +121,9 @@ class OwnerContract:
     ) -> None:
         invoice_id = await owners.failed_invoice()
         invoice = await owners.owner.invoice_now(invoice_id, START)
-        ending = CloseOut(key="end_1", invoice_id=invoice_id, subscription_id=invoice.subscription_id, how=how)
+        ending = CloseOut(
+            at=START, key="end_1", invoice_id=invoice_id, subscription_id=invoice.subscription_id, how=how
+        )
         if how not in owners.closes_out:
             with pytest.raises(Misconfigured):
                 await owners.owner.close_out(ending)

@@ -232,7 +232,7 @@ class TestBraintreeOwner(OwnerContract):
     async def test_what_has_ended_is_not_cancelled_again(self, owners: BraintreeStand) -> None:
         invoice_id = await owners.failed_invoice()
         owners.subscription(invoice_id).status = "Expired"
-        ending = CloseOut(key="end", invoice_id=invoice_id, subscription_id=None, how="cancel_subscription")
+        ending = CloseOut(at=START, key="end", invoice_id=invoice_id, subscription_id=None, how="cancel_subscription")
         await owners.owner.close_out(ending)
         assert owners.subscription(invoice_id).status == "Expired"
 
@@ -241,7 +241,7 @@ class TestBraintreeOwner(OwnerContract):
     ) -> None:
         invoice_id = await owners.failed_invoice()
         owners.server.somebody_is_faster = "Canceled"
-        ending = CloseOut(key="end", invoice_id=invoice_id, subscription_id=None, how="cancel_subscription")
+        ending = CloseOut(at=START, key="end", invoice_id=invoice_id, subscription_id=None, how="cancel_subscription")
         await owners.owner.close_out(ending)
 
     async def test_there_is_no_list_of_notifications(self, owners: BraintreeStand) -> None:

@@ -196,7 +196,9 @@ class TestEnding:
     async def test_a_payment_not_sent_to_the_banks_is_cancelled(self, owners: GoCardlessOwners) -> None:
         payment = owners.failed()
         owners.server.tell(payment, "resubmission_requested", origin="api")
-        ending = CloseOut(key="end_1", invoice_id=payment["id"], subscription_id=None, how="mark_uncollectible")
+        ending = CloseOut(
+            at=START, key="end_1", invoice_id=payment["id"], subscription_id=None, how="mark_uncollectible"
+        )
         await owners.owner.close_out(ending)
         await owners.owner.close_out(ending)
         invoice = await owners.owner.invoice_now(payment["id"], day(1))
@@ -206,14 +208,18 @@ class TestEnding:
     async def test_what_cannot_be_written_off_is_a_person_s_task(self, owners: GoCardlessOwners, action: str) -> None:
         payment = owners.failed()
         owners.server.settle(payment["id"], action)
-        ending = CloseOut(key="end_1", invoice_id=payment["id"], subscription_id=None, how="mark_uncollectible")
+        ending = CloseOut(
+            at=START, key="end_1", invoice_id=payment["id"], subscription_id=None, how="mark_uncollectible"
+        )
         with pytest.raises(Misconfigured):
             await owners.owner.close_out(ending)
 
     async def test_a_paid_claim_is_left_alone(self, owners: GoCardlessOwners) -> None:
         payment = owners.failed()
         await owners.pay(payment["id"])
-        ending = CloseOut(key="end_1", invoice_id=payment["id"], subscription_id=None, how="mark_uncollectible")
+        ending = CloseOut(
+            at=START, key="end_1", invoice_id=payment["id"], subscription_id=None, how="mark_uncollectible"
+        )
         await owners.owner.close_out(ending)
         assert (await owners.owner.invoice_now(payment["id"], day(1))).status is InvoiceStatus.PAID
 
@@ -228,7 +234,9 @@ class TestEnding:
 
     async def test_without_a_subscription_there_is_none_to_cancel(self, owners: GoCardlessOwners) -> None:
         payment = owners.server.failed_payment()
-        ending = CloseOut(key="end_1", invoice_id=payment["id"], subscription_id=None, how="cancel_subscription")
+        ending = CloseOut(
+            at=START, key="end_1", invoice_id=payment["id"], subscription_id=None, how="cancel_subscription"
+        )
         with pytest.raises(Misconfigured):
             await owners.owner.close_out(ending)
         with pytest.raises(NotFound):

@@ -98,7 +98,7 @@ async def test_the_page_s_examples_are_read_as_they_stand(owners: MerchantStand)
     assert listed is not None
     (item,) = [item async for item in listed]
     assert isinstance(GenericSpeaker().normalise(item.body, "row-1"), Addressed)
-    ending = CloseOut(invoice_id=invoice["id"], **closing)
+    ending = CloseOut(at=START, invoice_id=invoice["id"], **closing)
     await owner.record_payment(PaymentElsewhere(invoice_id=invoice["id"], **booked))
     await owner.close_out(ending)
     assert server.booked == {booked["key"]: booked}
@@ -213,14 +213,14 @@ class TestTelling:
             await owners.owner.record_payment(booking("inv-nobody"))
         with pytest.raises(NotFound):
             await owners.owner.close_out(
-                CloseOut(key="end_1", invoice_id="inv-nobody", subscription_id=None, how="mark_uncollectible")
+                CloseOut(at=START, key="end_1", invoice_id="inv-nobody", subscription_id=None, how="mark_uncollectible")
             )
 
     async def test_an_invoice_that_has_ended_otherwise_stays_as_it_is(self, owners: MerchantStand) -> None:
         invoice_id = await owners.failed_invoice()
         await owners.pay(invoice_id)
         await owners.owner.close_out(
-            CloseOut(key="end_1", invoice_id=invoice_id, subscription_id="sub-1", how="cancel_subscription")
+            CloseOut(at=START, key="end_1", invoice_id=invoice_id, subscription_id="sub-1", how="cancel_subscription")
         )
         assert (await owners.owner.invoice_now(invoice_id, day(2))).status is InvoiceStatus.PAID
 

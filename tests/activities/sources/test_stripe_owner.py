@@ -206,7 +206,7 @@ class TestStripeOwner(OwnerContract):
     async def test_an_invoice_that_was_paid_is_not_given_up(self, owners: StripeOwnerStand) -> None:
         invoice_id = await owners.failed_invoice()
         await owners.pay(invoice_id)
-        ending = CloseOut(key="end_1", invoice_id=invoice_id, subscription_id=None, how="mark_uncollectible")
+        ending = CloseOut(at=START, key="end_1", invoice_id=invoice_id, subscription_id=None, how="mark_uncollectible")
         await owners.owner.close_out(ending)
         assert (await owners.owner.invoice_now(invoice_id, day(1))).status is InvoiceStatus.PAID
         with pytest.raises(Misconfigured):

@@ -33,7 +33,7 @@ NEW = version(2)
 
 
 def reach(town: Town) -> Reach:
-    return Reach(town.store, town.temporal)
+    return Reach(town.store, town.temporal, town.wiring.adapters.routes)
 
 
 def street() -> str:
