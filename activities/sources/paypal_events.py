@@ -6,9 +6,11 @@ developer.paypal.com/api/rest/webhooks/event-names, /docs/api/subscriptions/v1, 
 To understand one more type: a function from `_Event`, a row in HANDLERS, a row in the table of the test.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup
 from activities.sources.customer_events import method_changed
@@ -33,6 +35,8 @@ KEPT_THE_MONEY = frozenset({"RESOLVED_SELLER_FAVOUR", "RESOLVED_WITH_PAYOUT", "C
 
 REFERENCE_AGREEMENT = "B-"
 """How the id of an agreement starts under which the merchant charges when he likes; a subscription's starts with I-."""
+
+_OUR_KEY = re.compile(r"att_[0-9a-f]{40}")
 
 
 def said_by_webhook(event: Node, event_id: str) -> Addressed | Ignored:
@@ -152,6 +156,7 @@ def _paid(event: _Event) -> Addressed:
             event_id=event.event_id, happened_at=event.happened_at, invoice_id=claim.invoice_id, paid=paid
         ),
         lookup=claim.lookup,
+        **_our_mark(event.about),
         one_payment=claim.is_subscription or event.about.fields.get("final_capture") is False,
         running_account=claim.is_subscription,
     )
@@ -173,8 +178,15 @@ def _refused(event: _Event) -> Addressed | Ignored:
             decline=_decline(event.about),
         ),
         lookup=claim.lookup,
+        **_our_mark(event.about),
         running_account=claim.is_subscription,
     )
+
+
+def _our_mark(payment: Node) -> dict[str, Any]:
+    """A capture repeats the `custom_id` of its order; activities/paypal_orders.py puts an attempt's key there."""
+    mark = payment.optional_text("custom_id") or ""
+    return {"attempt_key": mark, "reference": payment.id("id")} if _OUR_KEY.fullmatch(mark) else {}
 
 
 def _decline(payment: Node) -> Decline | None:

@@ -183,6 +183,16 @@ def test_the_reason_of_a_refusal_is_read_where_it_stands(fields: Any, code: str 
     assert decline == expected
 
 
+@pytest.mark.parametrize("kind", ["PAYMENT.CAPTURE.COMPLETED", "PAYMENT.CAPTURE.DECLINED"])
+def test_a_capture_that_carries_a_key_of_ours_settles_that_attempt(kind: str) -> None:
+    key = "att_" + "0123456789" * 4
+    ours = normalise(shape("capture_declined", kind, custom_id=key))
+    assert (ours.attempt_key, ours.reference) == (key, SHAPES["capture_declined"]["resource"]["id"])
+    for mark in (..., "", "order-7", key.upper(), key + "0", 7):
+        theirs = normalise(shape("capture_declined", kind, custom_id=mark))
+        assert (theirs.attempt_key, theirs.reference) == (None, None)
+
+
 def test_the_completed_capture_of_an_invoice_pays_it() -> None:
     event = normalise(shape("capture_declined", "PAYMENT.CAPTURE.COMPLETED")).event
     assert (event.invoice_id, event.paid) == ("INV-2026-7", Money(amount_minor=2900, currency="JPY"))
