@@ -5,7 +5,6 @@ fraud is suspected, nor another way to pay where the payer has ordered that this
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from policies.declines import Decline, Retryable
@@ -30,26 +29,22 @@ class Candidate(NamedTuple):
     is_backup: bool = False
 
 
-def candidates(here: Situation) -> Iterator[Candidate]:
-    """In the order in which they are to be tried at the next rung."""
+def candidates(here: Situation) -> list[Candidate]:
+    """In the order in which they are to be tried at the next rung; what a network stops for good gives its turn on."""
     if here.decline is None or here.treatment is None or _fraud_is_suspected(here):
-        return
-    own = _own(here) if _may_retry(here, here.decline) else None
-    if not here.around.ways:
-        if own:
-            yield own
-        return
-    backups = _backups(here, here.decline)
+        return []
+    own = [_own(here)] if _may_retry(here, here.decline) else []
+    backups = _backups(here, here.decline) if here.around.ways else []
+    if not backups:
+        return own
     if here.policy.retries.failover and (down := _down(here)):
         elsewhere = [_elsewhere(backup, down) for backup in backups if backup.gateway != down.name]
         if elsewhere:
-            yield from elsewhere
-            return
-    if own and here.policy.retries.backup_methods != "in_turn":
-        yield own
-        return
+            return elsewhere
     tries = _tries(here.facts)
-    yield from sorted([*([own] if own else []), *backups], key=lambda each: tries[each.credential_id])
+    if here.policy.retries.backup_methods == "in_turn":
+        return sorted([*own, *backups], key=lambda each: tries[each.credential_id])
+    return [*own, *sorted(backups, key=lambda each: tries[each.credential_id])]
 
 
 def _fraud_is_suspected(here: Situation) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from policies.keys import CaseRef, access_key, attempt_key, message_key, migration_key, task_key
+from policies.keys import CaseRef, access_key, attempt_key, ending_key, message_key, migration_key, task_key
 
 CASE = CaseRef(source="stripe", account="acct_1", invoice_id="in_1")
 KEYS: list[Callable[[CaseRef, int], str]] = [
@@ -30,6 +30,12 @@ cases = st.builds(
 def test_a_key_never_changes_between_releases() -> None:
     """The ledger and the gateways hold keys of running cases: a new value here would charge somebody twice."""
     assert attempt_key(CASE, 1) == "att_d739815d79557e054c38ce76afa0b0cf9bb9790c"
+
+
+def test_a_claim_ends_once_at_its_owner_and_again_when_it_was_opened_again() -> None:
+    assert ending_key(CASE) == ending_key(CASE)
+    assert ending_key(CASE) != ending_key(CASE.model_copy(update={"reopen": 1}))
+    assert ending_key(CASE) != task_key(CASE, 0)
 
 
 @given(st.lists(st.tuples(cases, st.integers(1, 50)), unique=True, max_size=20))

@@ -3,9 +3,11 @@ from datetime import datetime
 import pytest
 
 from policies import record
+from policies.decide import next_step
 from policies.declines import Category
 from policies.events import (
     ActionRequired,
+    AttemptSettled,
     CloseCase,
     CloseOutcome,
     DisputeClosed,
@@ -25,10 +27,12 @@ from policies.events import (
 from policies.facts import CaseFacts, Ending, FraudFlag, Outcome, Refusal
 from policies.invoices import InvoiceStatus
 from policies.money import Money
+from policies.surroundings import Surroundings
 from tests.policies.timeline import (
     DUE,
     NEW_CARD,
     OLD_CARD,
+    SELF_SERVE,
     case,
     day,
     declined_as,
@@ -248,3 +252,12 @@ def test_what_settled_the_invoice_before_it_failed_settles_it_no_more_and_says_s
     assert refused.reason.startswith("it is older than the failure that opened the case")
     settled = record.with_event(facts, kind(event_id="e3", happened_at=day(3), invoice_id="in_1"), day(5))
     assert settled.is_paid or settled.ending
+
+
+def test_news_of_an_attempt_without_an_answer_makes_it_looked_up_at_once() -> None:
+    unclear, other = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN), tried(2, day(2), "ladder-2")
+    settled = AttemptSettled(event_id="e1", happened_at=day(1.5), invoice_id="in_1", key=unclear.key)
+    facts = record.with_event(case(attempts=(unclear, other)), settled, day(1.5))
+    assert [attempt.told_at for attempt in facts.attempts] == [day(1.5), None]
+    step = next_step(SELF_SERVE, facts, Surroundings(), day(1.5))
+    assert (step.kind, step.at) == ("reconcile", day(1.5))
