@@ -2,11 +2,11 @@
 
 from aiohttp import web
 
-from api import auth, cases, customers, dead_letters, errors, health, openapi, telemetry, webhooks
+from api import auth, cases, customers, dead_letters, errors, gateways, health, openapi, telemetry, webhooks
 from api.parts import PARTS, ApiParts
 
 ROUTES = openapi.with_own_route(
-    (*webhooks.ROUTES, *customers.ROUTES, *cases.ROUTES, *dead_letters.ROUTES, *health.ROUTES)
+    (*webhooks.ROUTES, *customers.ROUTES, *cases.ROUTES, *dead_letters.ROUTES, *gateways.ROUTES, *health.ROUTES)
 )
 
 

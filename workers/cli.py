@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from workers.cli_dlq import dlq
+from workers.cli_gateways import gateways
 from workers.cli_intake import intake
 from workers.cli_policy import policy
 from workers.cli_rules import declines, network
@@ -26,6 +27,7 @@ app.add_typer(dlq)
 app.add_typer(policy)
 app.add_typer(declines)
 app.add_typer(network)
+app.command()(gateways)
 
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Where all state lives; default: your data directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
