@@ -17,6 +17,9 @@ create table gateway_calls (
     primary key (gateway, kind, hourly, name, begins_at)
 );
 create index gateway_calls_by_age on gateway_calls (begins_at);
+-- How many banks cannot be reached is asked at each decision.
+create index issuers_failing on gateway_calls (gateway, begins_at, name)
+    where kind = 'issuer' and not hourly and issuer_failed > 0;
 
 -- One row per outage, kept for good. `pause` in seconds; `ended_by`: 'probes', 'a wider outage', or who ended it.
 create table outages (
