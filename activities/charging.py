@@ -38,9 +38,10 @@ from activities.gateways.contract import (
 from activities.payments_elsewhere import tell_owner
 from activities.store.attempts import LedgerState, Sending
 from activities.store.store import Store
-from activities.watched import NotNow, Watched
+from activities.watched import Watched
 from policies.declines import CustomerAction, Decline
 from policies.facts import OPEN_OUTCOMES, Outcome
+from policies.gateway_health import NotNow
 from policies.keys import CaseRef
 from policies.network_rules import ProposedAttempt, Refused
 
@@ -186,7 +187,7 @@ class Charging(ChargingActivities):
         if isinstance(verdict, Suspicious):
             return FraudSuspected(signals=verdict.signals)
         name = self._gateway_of(request)
-        admitted = await self._watched.admit(name, request.instrument, request.case, request.now)
+        admitted = await self._watched.admit(name, request.instrument, request.case, request.key, request.now)
         if isinstance(admitted, NotNow):
             return RefusedByRule(rule=admitted.because, free_at=admitted.free_at, by_gateway=True)
         ruling = await self._store.attempts.reserve(

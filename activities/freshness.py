@@ -8,6 +8,9 @@ from datetime import datetime
 
 from activities.adapters import Adapters
 from activities.contracts import Stale
+from activities.errors import Misconfigured
+from activities.store.store import Store
+from activities.watched import Watched
 from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef
 from policies.money import Money
@@ -22,7 +25,19 @@ def is_fresh(invoice: InvoiceNow, due: Money) -> bool:
     return invoice.status is InvoiceStatus.OPEN and not invoice.dispute_open and invoice.due == due
 
 
-async def stale(adapters: Adapters, case: CaseRef, now: datetime, due: Money) -> Stale | None:
-    """None when the step may be taken."""
+async def stale(store: Store, adapters: Adapters, case: CaseRef, now: datetime, due: Money) -> Stale | None:
+    """None when the step may be taken. While every gateway that could collect the invoice is out of order nobody is
+    written to and nothing is taken; the case then decides anew, and holds."""
     invoice = await invoice_now(adapters, case, now)
-    return None if is_fresh(invoice, due) else Stale(invoice=invoice)
+    if is_fresh(invoice, due) and not await _nobody_collects(store, adapters, case, now):
+        return None
+    return Stale(invoice=invoice)
+
+
+async def _nobody_collects(store: Store, adapters: Adapters, case: CaseRef, now: datetime) -> bool:
+    watched = Watched(store)
+    try:
+        route = adapters.routes.route_of(case)
+    except Misconfigured:
+        return False
+    return all([await watched.is_out_of_order(name, now) for name in route])

@@ -32,7 +32,7 @@ class Messaging(MessagingActivities):
         if known:
             return known
         if request.only_while_unpaid:
-            old_news = await stale(self._adapters, request.case, request.now, request.words.due)
+            old_news = await stale(self._store, self._adapters, request.case, request.now, request.words.due)
             if old_news:
                 return old_news
         customer = await self._customer(request.case, request.customer_id)

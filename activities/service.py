@@ -9,17 +9,19 @@ from activities.access.contract import SetAccess
 from activities.adapters import Adapters
 from activities.contracts import AccessAnswer, AccessChanged, AccessRequest, ServiceActivities
 from activities.freshness import stale
+from activities.store.store import Store
 from policies.facts import LOST_ACCESS
 
 
 class Service(ServiceActivities):
-    def __init__(self, adapters: Adapters) -> None:
+    def __init__(self, store: Store, adapters: Adapters) -> None:
+        self._store = store
         self._adapters = adapters
 
     @activity.defn
     async def change_access(self, request: AccessRequest) -> AccessAnswer:
         if request.level in LOST_ACCESS:
-            old_news = await stale(self._adapters, request.case, request.now, request.due)
+            old_news = await stale(self._store, self._adapters, request.case, request.now, request.due)
             if old_news:
                 return old_news
         done = await self._adapters.access.set_access(

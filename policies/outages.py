@@ -1,7 +1,7 @@
 """When it is the gateway that fails, the case pauses: nobody is charged, written to or limited for a fault that is not
 theirs, and no rung is spent. What follows a payment goes on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from policies.charges import NextCharge
 from policies.due import Due
@@ -9,23 +9,28 @@ from policies.situation import Situation
 from policies.steps import Hold
 from policies.surroundings import GatewayView
 
+PROBE_TAKES = timedelta(minutes=5)
+"""While one charge tries whether the gateway works, words and losses of service wait so long for the answer."""
+
 
 def held_by_gateway(here: Situation, charge: NextCharge | None, chosen: Due) -> Hold | None:
     """Until the case looks again; None when nothing is due before, or another gateway collects meanwhile."""
-    down = _out_of_order(here, charge)
-    if down is None or down.down_until is None or chosen.at >= down.down_until:
+    view = _needed(here, charge)
+    until = _out_of_order_until(view, chosen, here.now) if view else None
+    if view is None or until is None or chosen.at >= until:
         return None
-    because = f"{down.name} is out of order: {down.because}"
-    return Hold(at=here.now, waits_for="gateway", again_at=down.down_until, because=because)
+    because = f"{view.name} is out of order: {view.because}"
+    return Hold(at=here.now, waits_for="gateway", again_at=until, because=because)
 
 
-def _out_of_order(here: Situation, charge: NextCharge | None) -> GatewayView | None:
+def _needed(here: Situation, charge: NextCharge | None) -> GatewayView | None:
     """The gateway that the next charge needs, else the first one: nobody can mend a payment there either."""
     gateways = here.around.gateways
     asked = charge.gateway if charge else None
-    view = next((each for each in gateways if each.name == asked), gateways[0] if gateways else None)
-    return view if view and _is_later(view.down_until, here.now) else None
+    return next((each for each in gateways if each.name == asked), gateways[0] if gateways else None)
 
 
-def _is_later(moment: datetime | None, now: datetime) -> bool:
-    return moment is not None and moment > now
+def _out_of_order_until(view: GatewayView, chosen: Due, now: datetime) -> datetime | None:
+    if view.down_until and view.down_until > now:
+        return view.down_until
+    return now + PROBE_TAKES if view.probe_due and chosen.kind != "charge" else None

@@ -32,10 +32,11 @@ class CustomerView(Record):
 
 class GatewayView(Record):
     """A gateway that may collect the invoice. `down_until`: it fails for everybody, and this case looks again then;
-    None: it works. `because`: what was seen."""
+    None: it may be charged. `probe_due`: it still is out of order, and one charge may try. `because`: what was seen."""
 
     name: str
     down_until: UtcTime | None = None
+    probe_due: bool = False
     because: str = ""
 
 

@@ -105,7 +105,7 @@ def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: 
         charging.look_up,
         messaging.send_message,
         messaging.escalate,
-        Service(adapters).change_access,
+        Service(store, adapters).change_access,
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 from policies.decide import next_step
 from policies.declines import Category
 from policies.facts import AccessLevel, CaseFacts
+from policies.outages import PROBE_TAKES
 from policies.steps import Hold
 from policies.story import CaseState, state_of, summary_of
 from policies.surroundings import GatewayView, Surroundings
@@ -64,3 +65,12 @@ def test_where_another_gateway_collects_meanwhile_nothing_waits() -> None:
     down = DOWN.model_copy(update={"down_until": day(2)})
     step = next_step(policy, facts, around.model_copy(update={"gateways": (down, UP)}), day(1))
     assert (step.kind, getattr(step, "gateway", None)) == ("charge", "adyen/main")
+
+
+def test_while_one_charge_tries_whether_it_works_nobody_is_written_to() -> None:
+    trying = Surroundings(gateways=(GatewayView(name="stripe/default", probe_due=True, because="5 of 5 failed"),))
+    words = next_step(SELF_SERVE, case(Category.EXPIRED_CARD), trying, START)
+    assert isinstance(words, Hold)
+    assert words.again_at == START + PROBE_TAKES
+    charge = next_step(SELF_SERVE, case(messages=everything_told(SELF_SERVE, START)), trying, day(1))
+    assert charge.kind == "charge"
