@@ -1,0 +1,100 @@
+"""What the gateway's ledger, the owner, our database and Temporal say after the run, as it stands there."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from tests.soak.run import Run
+from workflows.dunning import DunningWorkflow
+
+ATTEMPTS = """
+select a.key, a.case_id, a.credential_id, a.actor, a.initiator, a.amount_minor, a.currency, a.at,
+    array(select outcome from attempt_results where key = a.key order by id) as words,
+    (select outcome from attempt_results where key = a.key
+     order by array_position(array['succeeded', 'declined', 'not_accepted'], outcome) nulls last, id desc limit 1)
+        as outcome
+from attempts a order by a.at, a.key"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A row of our attempt ledger. `words`: all that was written of it, in order; `outcome`: what stands."""
+
+    key: str
+    case_id: str | None
+    credential_id: str
+    actor: str
+    initiator: str
+    amount_minor: int
+    currency: str
+    at: datetime
+    words: tuple[str, ...]
+    outcome: str | None
+
+    @property
+    def was_unclear(self) -> bool:
+        return "unknown" in self.words
+
+
+@dataclass(frozen=True)
+class Witness:
+    """`charges`: the sandbox gateway's ledger in its own order. `invoices`: the owner's view, `outcomes`: ours, both by
+    case id. `given`, `networks`, `forbidden`: see `Run`."""
+
+    charges: Sequence[dict[str, Any]]
+    invoices: dict[str, dict[str, Any]]
+    outcomes: dict[str, str | None]
+    attempts: Sequence[Attempt]
+    expected: Sequence[str]
+    given: frozenset[str]
+    networks: dict[str, str]
+    forbidden: frozenset[str]
+    dropped_before: int = 0
+    dropped_after: int = 0
+    outages: int = 0
+    histories: int = 0
+    unreplayable: Sequence[str] = ()
+
+
+async def heard(run: Run, replayed: int | None) -> Witness:
+    """`replayed`: how many histories, None: all."""
+    ledger = await run.sandbox("GET", "/world/ledger")
+    (faults,) = (await run.sandbox("GET", "/world/faults"))["gateways"]
+    cases = [claim.case for claim in run.claims]
+    invoices = [await run.sandbox("GET", f"/source/invoices/{case.invoice_id}") for case in cases]
+    rows = await run.database.fetch("select case_id, outcome from cases")
+    attempts = [Attempt(**{**row, "words": tuple(row["words"])}) for row in await run.database.fetch(ATTEMPTS)]
+    histories, unreplayable = await _replayed(run, replayed)
+    return Witness(
+        charges=ledger["charges"],
+        invoices={case.case_id: invoice for case, invoice in zip(cases, invoices, strict=True)},
+        outcomes={row["case_id"]: row["outcome"] for row in rows},
+        attempts=attempts,
+        expected=[case.case_id for case in cases],
+        given=frozenset(run.given),
+        networks=run.networks,
+        forbidden=frozenset(run.forbidden),
+        dropped_before=faults["dropped_before"],
+        dropped_after=faults["dropped_after"],
+        outages=await run.database.fetchval("select count(*) from outages where kind = 'account'"),
+        histories=histories,
+        unreplayable=unreplayable,
+    )
+
+
+async def _replayed(run: Run, limit: int | None) -> tuple[int, list[str]]:
+    replayer = Replayer(workflows=[DunningWorkflow], data_converter=pydantic_data_converter)
+    histories = run.temporal.list_workflows("WorkflowType = 'DunningWorkflow'", limit=limit).map_histories()
+    count, failures = 0, []
+    async with replayer.workflow_replay_iterator(histories) as results:
+        async for result in results:
+            count += 1
+            if result.replay_failure:
+                failures.append(f"{result.history.workflow_id}: {result.replay_failure}")
+            await asyncio.sleep(0)
+    return count, failures
