@@ -79,10 +79,13 @@ class Casework(CaseActivities):
         return await invoice_now(self._adapters, request.case, request.now)
 
     async def _with_renewed_card(self, facts: CaseFacts, now: datetime) -> CaseFacts:
-        """The network may have replaced the card that was refused; then nobody needs to be asked for another."""
+        """The card on file may be another than the one that was refused, or the network may have replaced that one;
+        then nobody needs to be asked."""
         invoice, decline = facts.invoice, facts.decline
         if decline is None or decline.customer_action is not CustomerAction.UPDATE_METHOD:
             return facts
+        if invoice.attempts and invoice.attempts[-1].credential_id != invoice.credential_id:
+            return with_renewed_credential(facts, invoice.credential_id, invoice.instrument, now)
         try:
             gateway = self._adapters.gateway(self._adapters.routes.route_of(facts.case)[0])
         except Misconfigured:

@@ -42,6 +42,7 @@ from activities.watched import Watched
 from policies.declines import CustomerAction, Decline
 from policies.facts import OPEN_OUTCOMES, Outcome
 from policies.gateway_health import NotNow
+from policies.invoices import InvoiceNow
 from policies.keys import CaseRef
 from policies.network_rules import ProposedAttempt, Refused
 
@@ -63,6 +64,8 @@ class Charging(ChargingActivities):
     @activity.defn
     async def charge(self, request: ChargeRequest) -> ChargeAnswer:
         known = await self._store.attempts.state_of(request.key)
+        if known and known.withdrawn:
+            known = None
         if known and _is_another_attempt(known, request):
             return await self._remembered(known, request)
         if known and known.outcome:
@@ -79,8 +82,7 @@ class Charging(ChargingActivities):
             # Perhaps another run of this activity has sent it just now, and is the obstacle.
             return await self._looked_up(gateway, request.case, known, request.now)
         if known:
-            # A reservation that is not used any more must not block the credential.
-            await self._settle(request.case, request.key, NeverArrived(), request.now)
+            await self._store.attempts.withdraw(request.key, request.now)
         return obstacle
 
     @activity.defn
@@ -175,7 +177,7 @@ class Charging(ChargingActivities):
         for seen in invoice.attempts:
             card = invoice.instrument.fingerprint if seen.credential_id == invoice.credential_id else None
             await self._store.attempts.record_seen(request.case, seen, card)
-        if not is_fresh(invoice, request.amount):
+        if not is_fresh(invoice, request.amount) or self._retries_otherwise(request, invoice):
             return Stale(invoice=invoice)
         question = FraudQuestion(
             customer_id=request.customer_id,
@@ -194,6 +196,12 @@ class Charging(ChargingActivities):
             request.case, request.key, _proposed(request), request.now, _sending(request, name)
         )
         return RefusedByRule(rule=ruling.rule, free_at=ruling.free_at) if isinstance(ruling, Refused) else None
+
+    def _retries_otherwise(self, request: ChargeRequest, invoice: InvoiceNow) -> bool:
+        """Where we live beside the retries of the source, a plan of its own that we did not know of changes ours."""
+        known = (request.retries_at, request.retries_itself)
+        replaced = self._adapters.routes.coexistence_at(request.case) == "replace"
+        return not replaced and (invoice.retries_at, invoice.retries_itself) != known
 
     async def _send(self, gateway: Gateway, request: ChargeRequest) -> Attempted:
         if not await self._store.attempts.mark_sent(request.key, request.now):

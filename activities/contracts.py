@@ -56,7 +56,8 @@ class Decided(Record):
 class ChargeRequest(Record):
     """`key` is minted from case and ordinal; `gateway` names the adapter, or only its kind where a case was decided on
     before there were several. `gateway_customer_id`: the customer as it names them, None: as the invoice does. The
-    customer initiates the charge of a credential they just gave."""
+    customer initiates the charge of a credential they just gave. `retries_at`, `retries_itself`: what the decision knew
+    of the retries that the source makes itself."""
 
     case: CaseRef
     ordinal: int
@@ -69,6 +70,8 @@ class ChargeRequest(Record):
     instrument: Instrument = Instrument()
     initiator: Initiator = Initiator.MERCHANT
     gateway_customer_id: str | None = None
+    retries_at: UtcTime | None = None
+    retries_itself: bool = False
 
 
 class Renewed(Record):

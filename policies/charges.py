@@ -82,7 +82,7 @@ def _new_credential(here: Situation) -> NextCharge | None:
     at = max([new.at, *waits])
     because = "the customer gave a new way to pay, so it is tried at once"
     if new.renewed:
-        because = "the network renewed the card, so it is tried before the customer is asked"
+        because = "a newer card is on file by now, so it is tried before the customer is asked"
     return NextCharge(
         at,
         at,

@@ -35,16 +35,18 @@ def why_the_owner_retries(here: Situation) -> str | None:
 
 
 def beside_the_owner_s(here: Situation, at: datetime) -> datetime:
-    """Moved behind the source's own retry, or to where it is the policy's gap away."""
-    mode = here.around.coexistence
+    """Moved behind the source's own retry, or to where it is the policy's gap away, and so far from the last one."""
+    mode, gap = here.around.coexistence, here.policy.retries.gap
     if mode == "replace":
         return at
+    last = max((failure.happened_at for failure in here.facts.failures), default=None)
+    if last:
+        at = max(at, last + gap)
     retry = owners_retry(here.facts)
     if retry is None or retry.at is None:
         return at
     if mode == "wait":
         return max(at, retry.at + NEWS_TAKES)
-    gap = here.policy.retries.gap
     return retry.at + gap if abs(at - retry.at) < gap else at
 
 

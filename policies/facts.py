@@ -158,7 +158,8 @@ class Dispute(Record):
 
 
 class NewCredential(Record):
-    """`renewed`: the network's account updater replaced it; the customer did nothing, and the merchant charges it."""
+    """`renewed`: it was put in the place of the one that failed, mostly by the network's account updater; nobody is in
+    front of a screen, so the merchant charges it."""
 
     at: UtcTime
     credential_id: str

@@ -17,10 +17,20 @@ def held_by_gateway(here: Situation, charge: NextCharge | None, chosen: Due) -> 
     """Until the case looks again; None when nothing is due before, or another gateway collects meanwhile."""
     view = _needed(here, charge)
     until = _out_of_order_until(view, chosen, here.now) if view else None
-    if view is None or until is None or chosen.at >= until:
+    if view is None or until is None:
+        return None
+    if _was_turned_away(here, chosen):
+        until = max(until, chosen.at)
+    elif chosen.at >= until:
         return None
     because = f"{view.name} is out of order: {view.because}"
     return Hold(at=here.now, waits_for="gateway", again_at=until, because=because)
+
+
+def _was_turned_away(here: Situation, chosen: Due) -> bool:
+    """A charge that was due, and waits for the gateway alone."""
+    frees = [refusal.free_at for refusal in here.facts.refusals if refusal.by_gateway and refusal.free_at]
+    return chosen.kind == "charge" and any(free_at >= chosen.at for free_at in frees)
 
 
 def _needed(here: Situation, charge: NextCharge | None) -> GatewayView | None:

@@ -52,7 +52,7 @@ def _sandbox(name: str, client: SandboxClient) -> Built:
     from activities.gateways.sandbox import SandboxGateway
     from activities.sources.sandbox import SandboxOwner
 
-    return Built(SandboxGateway(client, name), SandboxOwner(client))
+    return Built(SandboxGateway(client, name.partition("/")[2] or name), SandboxOwner(client))
 
 
 def _braintree(name: str, account: BraintreeAccount) -> Built:

@@ -19,6 +19,7 @@ from activities.service import Service
 from activities.store.database import migrate
 from policies.document import PolicyDocument
 from workers.discreet_errors import DiscreetErrors
+from workers.gateway_watch import GatewayWatch
 from workers.heartbeats import Heartbeats
 from workers.housekeeping import keep_keeping_house
 from workers.relay import make_relay
@@ -69,7 +70,8 @@ async def run_worker(settings: Settings) -> None:
             retention = timedelta(days=settings.inbox_retention_days)
             beside = [
                 asyncio.create_task(watch.run(), name="source watch"),
-                asyncio.create_task(keep_keeping_house(wiring.store.pool, retention), name="housekeeping"),
+                asyncio.create_task(GatewayWatch(wiring.store.gateway_health).run(), name="gateway watch"),
+                asyncio.create_task(keep_keeping_house(wiring.store, retention), name="housekeeping"),
             ]
             async with working(client, activities_of(wiring, policies, settings), settings):
                 log.info("worker is up: %s policies, task queue %s", len(policies), settings.task_queue)

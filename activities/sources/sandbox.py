@@ -103,7 +103,7 @@ class SandboxOwner:
             "key": payment.key,
             "amount_minor": payment.amount.amount_minor,
             "currency": payment.amount.currency,
-            "gateway": payment.gateway,
+            "gateway": payment.gateway.replace("/", ":"),
             "reference": payment.reference,
         }
         await self._tell(payment.invoice_id, "payments", body, payment.at)

@@ -18,8 +18,9 @@ from policies.keys import CaseRef
 from policies.money import Money
 from policies.network_rules import Allowed, LedgerEntry, ProposedAttempt, Refused, may_attempt
 
-SENT, UNSENT = "sent", "unsent"
-_NO_ANSWER = (None, SENT, UNSENT)
+RESERVED, SENT, UNSENT, WITHDRAWN = "reserved", "sent", "unsent", "withdrawn"
+_NO_ANSWER = (None, RESERVED, SENT, UNSENT, WITHDRAWN)
+_NOTHING_WENT_OUT = (None, RESERVED, UNSENT, WITHDRAWN)
 
 LOOK_BACK = timedelta(days=365)
 """A hard stop outlives every counting window; a credential that was refused for good stays refused for a year."""
@@ -35,7 +36,8 @@ class Sending(Record):
 
 class LedgerState(Record):
     """Where an attempt stands. `sent` without `outcome`: the call was begun and nobody knows how it ended. `gateway`
-    None: in rows from before there were several. `told`: the owner of the invoice knows of the money."""
+    None: in rows from before there were several. `told`: the owner of the invoice knows of the money. `withdrawn`: the
+    reservation was given up, and nothing ever went out under its key, so that the key is free."""
 
     key: str
     case_id: str | None
@@ -51,6 +53,7 @@ class LedgerState(Record):
     decline: Decline | None = None
     reference: str | None = None
     told: bool = False
+    withdrawn: bool = False
 
 
 class Card(NamedTuple):
@@ -102,6 +105,7 @@ class AttemptLedger:
             verdict = may_attempt(tuple(e for e in entries if e.key != key), proposed, at)
             if isinstance(verdict, Allowed):
                 await self._reserve(connection, case, key, "recoup", proposed, at, sending)
+                await self._queries.reserve_again(connection, key=key, at=at)
             return verdict
 
     async def mark_sent(self, key: str, at: datetime) -> bool:
@@ -113,6 +117,11 @@ class AttemptLedger:
         """The gateway certainly did not accept it: the reservation stands, and it may be sent."""
         async with self._pool.acquire() as connection:
             await self._add_result(connection, key, UNSENT, None, None, at)
+
+    async def withdraw(self, key: str, at: datetime) -> None:
+        """A reservation that is not used must not block the credential; its key may be reserved anew."""
+        async with self._pool.acquire() as connection:
+            await self._add_result(connection, key, WITHDRAWN, None, None, at)
 
     async def settle(
         self, key: str, outcome: Outcome, decline: Decline | None, reference: str | None, at: datetime
@@ -218,7 +227,7 @@ def _state(row: Any) -> LedgerState:
         credential_id=row["credential_id"],
         amount=Money(amount_minor=row["amount_minor"], currency=row["currency"]),
         reserved_at=row["reserved_at"],
-        sent=result not in (None, UNSENT),
+        sent=result not in _NOTHING_WENT_OUT,
         initiator=row["initiator"],
         gateway=row["gateway"],
         gateway_customer_id=row["gateway_customer_id"],
@@ -227,16 +236,18 @@ def _state(row: Any) -> LedgerState:
         decline=Decline.model_validate(row["decline"]) if row["decline"] else None,
         reference=row["reference"],
         told=row["told"],
+        withdrawn=result == WITHDRAWN,
     )
 
 
 def _entry(case: CaseRef, row: Any) -> LedgerEntry:
+    result = Outcome.NOT_ACCEPTED.value if row["outcome"] == WITHDRAWN else row["outcome"]
     return LedgerEntry(
         key=row["key"],
         actor=row["actor"],
         at=row["at"],
         amount=Money(amount_minor=row["amount_minor"], currency=row["currency"]),
-        outcome=None if row["outcome"] in _NO_ANSWER else row["outcome"],
+        outcome=None if result in _NO_ANSWER else Outcome(result),
         decline=Decline.model_validate(row["decline"]) if row["decline"] else None,
         acceptor=case.acceptor,
         claim=row["case_id"],

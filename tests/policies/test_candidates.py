@@ -191,7 +191,7 @@ def test_a_renewed_card_is_tried_at_once_by_the_merchant_and_uses_no_rung() -> N
     charge = charge_of(renewed, around(SPARE), 0.1)
     assert charge is not None
     assert (charge.credential_id, charge.rung, charge.initiator) == (NEW_CARD, None, Initiator.MERCHANT)
-    assert "the network renewed the card" in charge.because
+    assert "a newer card is on file" in charge.because
 
 
 def test_a_card_is_renewed_once_and_not_in_a_case_that_ends() -> None:

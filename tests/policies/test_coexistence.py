@@ -70,8 +70,9 @@ def failed_again(facts: CaseFacts, when: datetime, **told: Any) -> CaseFacts:
 def test_the_newest_word_of_the_source_counts_and_when_it_stops_ours_begin() -> None:
     later = failed_again(owner_retries(day(1)), day(1), retries_at=day(5))
     assert charged_at(later, "wait", day(1)) == day(5) + NEWS_TAKES
+    assert charged_at(later, "weave", day(1)) == day(2)
     stopped = failed_again(owner_retries(itself=True), day(2))
-    assert charged_at(stopped, "wait", day(2)) == day(2)
+    assert charged_at(stopped, "wait", day(2)) == day(2) + SELF_SERVE.retries.gap
     older = failed_again(owner_retries(day(1)), START - timedelta(hours=1))
     assert charged_at(older, "wait") == day(1) + NEWS_TAKES
 

@@ -10,10 +10,12 @@ alter table attempts
     add column instrument jsonb not null default '{}';
 create index attempts_by_fingerprint on attempts (source, account, fingerprint, at desc) where fingerprint is not null;
 
--- `unsent`: the call was begun and certainly had no effect.
+-- `unsent`: the call was begun and certainly had no effect. `withdrawn`: the reservation is not used, and nothing was
+-- ever sent under its key; `reserved`: it is used after all.
 alter table attempt_results drop constraint attempt_results_outcome_check;
 alter table attempt_results add constraint attempt_results_outcome_check
-    check (outcome in ('sent', 'unsent', 'succeeded', 'declined', 'pending', 'unknown', 'not_accepted'));
+    check (outcome in ('reserved', 'sent', 'unsent', 'withdrawn', 'succeeded', 'declined', 'pending', 'unknown',
+        'not_accepted'));
 create index attempt_results_by_reference on attempt_results (reference) where reference is not null;
 
 -- Money that a gateway took for an invoice it does not own, once its owner knows of it.

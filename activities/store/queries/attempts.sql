@@ -42,7 +42,18 @@ insert into attempts (key, source, account, case_id, credential_id, actor, initi
     reserved_at, gateway, gateway_customer_id, fingerprint, instrument)
 values (:key, :source, :account, :case_id, :credential_id, :actor, :initiator, :amount_minor, :currency, :at,
     :reserved_at, :gateway, :gateway_customer_id, :fingerprint, :instrument)
-on conflict (key) do nothing;
+on conflict (key) do update set credential_id = excluded.credential_id, initiator = excluded.initiator,
+    amount_minor = excluded.amount_minor, currency = excluded.currency, at = excluded.at,
+    reserved_at = excluded.reserved_at, gateway = excluded.gateway,
+    gateway_customer_id = excluded.gateway_customer_id, fingerprint = excluded.fingerprint,
+    instrument = excluded.instrument
+where (select outcome from attempt_results where key = excluded.key order by id desc limit 1) = 'withdrawn';
+
+-- name: reserve_again(key, at)!
+-- A reservation that was withdrawn holds the credential once more.
+insert into attempt_results (key, outcome, at)
+select :key, 'reserved', :at
+where (select outcome from attempt_results where key = :key order by id desc limit 1) = 'withdrawn';
 
 -- name: mark_sent(key, at)$
 -- What is settled is not sent any more.
