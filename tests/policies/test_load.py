@@ -33,7 +33,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         load_policy(text, "self_serve.yaml")
     assert [line.split(" ")[0] for line in str(refused.value).splitlines()] == [
         "self_serve.yaml:4:1:",
-        "self_serve.yaml:26:3:",
+        "self_serve.yaml:27:3:",
     ]
 
 

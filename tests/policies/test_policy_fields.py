@@ -14,7 +14,8 @@ from policies.facts import AccessLevel, CaseFacts, Payment
 from policies.money import Money
 from policies.risk import Risk, RiskLevel
 from policies.steps import AnyStep
-from policies.surroundings import CustomerView, Surroundings
+from policies.surroundings import CustomerView, GatewayView, Surroundings
+from policies.ways_to_pay import WayToPay
 from tests.policies.timeline import (
     ANNUAL,
     DUE,
@@ -33,7 +34,10 @@ from tests.policies.timeline import (
 QUIET = everything_told(SELF_SERVE, day(-9))
 LIMITED = access(AccessLevel.LIMITED, day(8))
 SUSPENDED = access(AccessLevel.SUSPENDED, day(14))
+DOWN = GatewayView(name="stripe/default", down_until=day(9), because="7 of 8 calls failed")
 GERMAN = Surroundings(customer=CustomerView(zone="Europe/Berlin", country="DE"))
+WITH_ANOTHER_WAY = GERMAN.model_copy(update={"ways": (WayToPay(credential_id="tok_1", gateway="adyen/main"),)})
+WHILE_DOWN = WITH_ANOTHER_WAY.model_copy(update={"gateways": (DOWN, GatewayView(name="adyen/main"))})
 HALF_DAY = timedelta(hours=12)
 UNOFFERED = case(Category.EXPIRED_CARD, messages=QUIET[:-1])
 TOLD_OF_ALL = everything_told(ANNUAL, day(-9))
@@ -41,8 +45,8 @@ TOLD_OF_SUSPENSION = (*QUIET, told("suspended", day(14)))
 CHRONIC = Risk(level=RiskLevel.CHRONIC)
 
 
-def step_of(facts: CaseFacts, now: datetime, policy: PolicyDocument) -> AnyStep:
-    return next_step(policy, facts, GERMAN, now)
+def step_of(facts: CaseFacts, now: datetime, policy: PolicyDocument, around: Surroundings = GERMAN) -> AnyStep:
+    return next_step(policy, facts, around, now)
 
 
 def changed(policy: PolicyDocument, part: str, **fields: Any) -> PolicyDocument:
@@ -105,6 +109,7 @@ FIELDS: list[Row] = [
     row("retries.spread", *retries(WAITING, at(0), spread=timedelta(hours=9))),
     row("retries.business_days", *retries(case(messages=QUIET, attempts=ladder(1, 3)), day(3), business_days=True)),
     row("retries.avoid", *retries(WAITING, at(0), avoid=Avoid(weekdays=("tue",)))),
+    row("priority", with_part("priority", 1), WAITING, at(0)),
     row("contact.opens", changed(SELF_SERVE, "contact", opens=time(12)), case(), at(0)),
     row("contact.closes", changed(SELF_SERVE, "contact", closes=time(9)), case(), at(0)),
     row(
@@ -223,7 +228,27 @@ def test_this_field_of_a_policy_changes_a_decision(
     assert step_of(facts, now, other) != step_of(facts, now, policy), f"{field} is dead: nothing reads it"
 
 
-def test_every_field_of_a_policy_is_in_the_table_above() -> None:
+ABOUT_OTHER_WAYS: list[tuple[str, Any, CaseFacts, Surroundings]] = [
+    ("backup_methods", "never", case(Category.EXPIRED_CARD, messages=QUIET[:-1]), WITH_ANOTHER_WAY),
+    ("backup_methods", "in_turn", WAITING, WITH_ANOTHER_WAY),
+    ("failover", True, WAITING, WHILE_DOWN),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "facts", "around"), ABOUT_OTHER_WAYS, ids=lambda each: str(each)[:20])
+def test_this_field_about_other_ways_to_pay_changes_a_decision(
+    field: str, value: Any, facts: CaseFacts, around: Surroundings
+) -> None:
+    other = changed(SELF_SERVE, "retries", **{field: value})
+    assert step_of(facts, at(0), other, around) != step_of(facts, at(0), SELF_SERVE, around)
+
+
+IN_OTHER_TESTS = {"close.at_source"}
+"""No decision reads it: the workflow hands it to the owner of the invoice when the case is written off, see
+tests/workflows/test_the_end_at_the_source.py."""
+
+
+def test_every_field_of_a_policy_is_in_the_tables_above() -> None:
     """`applies_when` changes which policy is chosen; see test_choose.py."""
     fields = set()
     for name in set(PolicyDocument.model_fields) - {"applies_when"}:
@@ -232,7 +257,8 @@ def test_every_field_of_a_policy_is_in_the_table_above() -> None:
             part = part[0] if isinstance(part, tuple) else part
             inner = type(part).model_fields if isinstance(part, BaseModel) else ()
             fields |= {f"{name}.{field}" for field in inner} or {name}
-    assert fields <= {each[0] for each in FIELDS}
+    about_other_ways = {f"retries.{each[0]}" for each in ABOUT_OTHER_WAYS}
+    assert fields <= {each[0] for each in FIELDS} | about_other_ways | IN_OTHER_TESTS
 
 
 AVOIDED = {"weekdays": ("tue",), "hours": "10:00-13:00", "holidays": True, "seasons": ("year_end",)}

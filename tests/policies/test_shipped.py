@@ -68,3 +68,9 @@ def test_contract_customers_have_extended_grace_and_a_named_contact() -> None:
         assert document.grace > SELF_SERVE.grace
         assert document.escalate is not None
         assert document.escalate.to == "support_contact"
+
+
+def test_contracts_are_charged_first_in_a_backlog_and_small_sums_last() -> None:
+    much_at_stake = {document.priority for document in (PREMIUM, B2B_INVOICE, ANNUAL)}
+    assert much_at_stake == {2}
+    assert ENTERPRISE.priority < 2 < BANK_DEBIT.priority < SELF_SERVE.priority < LOW_VALUE.priority
