@@ -54,14 +54,13 @@ class Watched:
         return GatewayView(
             name=name,
             down_until=again_at if again_at > now else None,
-            probe_due=health.since is not None and again_at <= now,
+            probe_due=again_at <= now and health.silences(now),
             because=_because(health),
         )
 
     async def is_out_of_order(self, name: str, now: datetime) -> bool:
         """The account as a whole, whatever is charged."""
-        health = await self._health.health(name, None, None, now)
-        return health.since is not None
+        return (await self._health.health(name, None, None, now)).silences(now)
 
     async def _record(self, name: str, charge: GatewayCharge, began: float, result: Result) -> None:
         """What became of the money is worth more than what we know of the gateway: that may get lost."""

@@ -3,6 +3,7 @@
 from policies.gateway_health.calls import Call, Counts, Kind, Result, Scope, is_season, result_of, scopes_of
 from policies.gateway_health.judge import (
     BASE,
+    NOBODY_PROBED,
     WINDOW,
     Figures,
     GatewayHealth,
@@ -30,6 +31,7 @@ __all__ = [
     "FIRST_PAUSE",
     "LEASE",
     "LONGEST_PAUSE",
+    "NOBODY_PROBED",
     "PROBES_WANTED",
     "WINDOW",
     "Admitted",

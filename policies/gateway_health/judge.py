@@ -18,6 +18,8 @@ MIN_CALLS = 5
 SHARE_DOWN, SHARE_DOWN_IN_SEASON = 0.5, 0.65
 MANY_ISSUERS = 3
 """From so many on it is the gateway's line to the banks, not a bank."""
+NOBODY_PROBED = timedelta(minutes=30)
+"""Where no charge was due for so long, nobody knows whether the gateway still is out of order."""
 ENOUGH_ANSWERS, APPROVAL_FELL = 50, 0.5
 LONGEST_SPREAD = timedelta(minutes=30)
 
@@ -45,7 +47,7 @@ class Figures(Record):
 
 class GatewayHealth(Record):
     """`gateway`: "gateway/account". `since`: of the outage that goes on. `last_began_at`, `last_ended_at`: of the one
-    before, while cases still resume from it."""
+    before, while cases still resume from it. `good_probes`: in a row, so far."""
 
     gateway: str
     scope: Scope
@@ -53,6 +55,7 @@ class GatewayHealth(Record):
     because: str
     since: UtcTime | None = None
     next_probe_at: UtcTime | None = None
+    good_probes: int = 0
     last_began_at: UtcTime | None = None
     last_ended_at: UtcTime | None = None
     figures: Figures = Figures()
@@ -60,6 +63,12 @@ class GatewayHealth(Record):
     def holds(self, now: datetime) -> bool:
         """Whether a charge must wait: an outage goes on, and its next probe is not due."""
         return self.next_probe_at is not None and self.next_probe_at > now
+
+    def silences(self, now: datetime) -> bool:
+        """Whether words and losses of service must wait: until a probe went well, or nobody had one to make."""
+        if self.next_probe_at is None:
+            return False
+        return self.holds(now) or (not self.good_probes and now < self.next_probe_at + NOBODY_PROBED)
 
 
 def judge(
@@ -87,6 +96,7 @@ def judge(
         because=because or "as usual",
         since=outage.began_at if outage else None,
         next_probe_at=min(outage.next_probe_at, now + LONGEST_PAUSE) if outage else None,
+        good_probes=outage.good_probes if outage else 0,
         last_began_at=last[0] if last else None,
         last_ended_at=last[1] if last else None,
         figures=figures,

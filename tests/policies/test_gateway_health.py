@@ -13,6 +13,7 @@ from policies.gateway_health import (
     FIRST_PAUSE,
     LEASE,
     LONGEST_PAUSE,
+    NOBODY_PROBED,
     PROBES_WANTED,
     Admitted,
     Call,
@@ -309,3 +310,27 @@ class Probing(RuleBasedStateMachine):
 
 
 TestProbing = Probing.TestCase
+
+
+# --- words meanwhile --------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_written_to_until_a_probe_went_well() -> None:
+    outage = opened(ACCOUNT, "5 of 5 calls failed", NOW)
+    due = outage.next_probe_at
+    assert with_outage(outage).silences(NOW)
+    assert with_outage(outage, due).silences(due)
+    works = after_probe(outage, call(at=due))
+    again = works.next_probe_at
+    assert with_outage(works, again).silences(again - MINUTE / 2), "the next probe is not due yet"
+    assert not with_outage(works, again).silences(again)
+
+
+def test_where_nobody_has_a_charge_to_try_words_do_not_wait_for_ever() -> None:
+    outage = opened(ACCOUNT, "5 of 5 calls failed", NOW)
+    late = outage.next_probe_at + NOBODY_PROBED
+    assert not with_outage(outage, late).silences(late)
+
+
+def test_without_an_outage_nothing_waits() -> None:
+    assert not judged(Counts(approved=3)).silences(NOW)
