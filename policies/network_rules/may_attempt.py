@@ -213,8 +213,10 @@ def _at(entry: LedgerEntry) -> datetime:
 def _left(
     counted: list[LedgerEntry], at: datetime, count: int, window: timedelta, says: str, rule_id: str
 ) -> Refused | int:
+    """An attempt that is dated later counts as well: another case was faster, while this one waited in a queue or for
+    its worker."""
     since = at - window
-    recent = [entry.at for entry in counted if since < entry.at <= at]
+    recent = [entry.at for entry in counted if since < entry.at]
     if len(recent) < count:
         return count - len(recent)
     oldest_that_must_age = sorted(recent)[len(recent) - count]

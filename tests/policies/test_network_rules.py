@@ -56,6 +56,15 @@ def test_what_never_reached_a_network_does_not_count() -> None:
     assert may_attempt(ledger, proposed(), day(1)) == Allowed(budget=ATTEMPTS_PER_WINDOW)
 
 
+def test_an_attempt_that_is_dated_later_but_was_made_before_counts() -> None:
+    """Two cases on one card: the one that was decided on first was sent last."""
+    fourteen = tuple(entry(day(n)) for n in range(14))
+    overtook = entry(day(14) + timedelta(milliseconds=94))
+    assert may_attempt((*fourteen, overtook), proposed(), day(14)) == Refused(
+        rule="15 attempts on one credential in 30 days", rule_id="guard", free_at=day(30)
+    )
+
+
 def test_attempts_older_than_the_window_do_not_count() -> None:
     assert may_attempt((entry(day(0)),), proposed(), day(0) + WINDOW) == Allowed(budget=15)
 
