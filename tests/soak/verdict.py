@@ -27,6 +27,7 @@ def findings(witness: Witness) -> list[str]:
         *ended_otherwise_than_paid(witness),
         *keys_used_twice(witness),
         *ledgers_that_disagree(witness),
+        *left_unknown(witness),
         *(f"history does not replay: {failure}" for failure in witness.unreplayable),
     ]
 
@@ -95,6 +96,14 @@ def ledgers_that_disagree(witness: Witness) -> Iterator[str]:
     for key, attempt in ours.items():
         if key not in theirs and attempt.outcome in SETTLED:
             yield f"{key}: {attempt.outcome} in our ledger, and the gateway never saw it"
+
+
+def left_unknown(witness: Witness) -> Iterator[str]:
+    """A case may end first, paid or void at its owner, while the gateway still has not seen our request: then a person
+    is asked to look."""
+    for attempt in witness.attempts:
+        if attempt.outcome not in (*SETTLED, "not_accepted") and attempt.case_id not in witness.asked_of_ops:
+            yield f"{attempt.key}: is left as {attempt.outcome}, and nobody was asked about it"
 
 
 def _difference(attempt: Attempt, charge: dict[str, Any]) -> str | None:

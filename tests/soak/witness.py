@@ -44,7 +44,8 @@ class Attempt:
 @dataclass(frozen=True)
 class Witness:
     """`charges`: the sandbox gateway's ledger in its own order. `invoices`: the owner's view, `outcomes`: ours, both by
-    case id. `given`, `networks`, `forbidden`: see `Run`."""
+    case id. `given`, `networks`, `forbidden`: see `Run`. `asked_of_ops`: cases that ended before it was known what
+    became of an attempt, where a person was asked to look."""
 
     charges: Sequence[dict[str, Any]]
     invoices: dict[str, dict[str, Any]]
@@ -54,6 +55,7 @@ class Witness:
     given: frozenset[str]
     networks: dict[str, str]
     forbidden: frozenset[str]
+    asked_of_ops: frozenset[str] = frozenset()
     dropped_before: int = 0
     dropped_after: int = 0
     outages: int = 0
@@ -69,6 +71,7 @@ async def heard(run: Run, replayed: int | None) -> Witness:
     invoices = [await run.sandbox("GET", f"/source/invoices/{case.invoice_id}") for case in cases]
     rows = await run.database.fetch("select case_id, outcome from cases")
     attempts = [Attempt(**{**row, "words": tuple(row["words"])}) for row in await run.database.fetch(ATTEMPTS)]
+    asked = await run.database.fetch("select case_id from tasks where kind = 'unsettled_attempt'")
     histories, unreplayable = await _replayed(run, replayed)
     return Witness(
         charges=ledger["charges"],
@@ -79,6 +82,7 @@ async def heard(run: Run, replayed: int | None) -> Witness:
         given=frozenset(run.given),
         networks=run.networks,
         forbidden=frozenset(run.forbidden),
+        asked_of_ops=frozenset(row["case_id"] for row in asked),
         dropped_before=faults["dropped_before"],
         dropped_after=faults["dropped_after"],
         outages=await run.database.fetchval("select count(*) from outages where kind = 'account'"),

@@ -72,6 +72,12 @@ def test_an_attempt_that_never_arrived_counts_for_nothing() -> None:
     assert findings(witness(PAID, attempts=[lost, attempt(PAID)])) == []
 
 
+def test_an_attempt_that_a_person_was_asked_to_look_at_is_no_crime() -> None:
+    unknown = attempt(charge("att_0", 0.5), outcome="unknown", words=("sent", "unknown"))
+    told = witness(PAID, attempts=[unknown, attempt(PAID)], asked_of_ops=frozenset({CASE}))
+    assert findings(told) == []
+
+
 GUILTY = {
     "an invoice charged twice": (witness(charge("att_1", 1), PAID), "2 charges took 5800 of 2900"),
     "more taken than owed": (witness(charge("att_1", 1, amount_minor=3000)), "1 charges took 3000 of 2900"),
@@ -101,6 +107,10 @@ GUILTY = {
     "money that we know nothing of": (
         witness(PAID, attempts=[attempt(PAID, outcome="not_accepted")]),
         "ours ('not_accepted'",
+    ),
+    "an attempt that nobody looked after": (
+        witness(PAID, attempts=[attempt(PAID), attempt(DECLINED, outcome="unknown")]),
+        "nobody was asked",
     ),
     "money that never moved": (witness(attempts=[attempt(PAID)]), "the gateway never saw it"),
     "a history that does not replay": (witness(PAID, unreplayable=["dunning/x: NonDeterminism"]), "does not replay"),
