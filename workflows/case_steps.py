@@ -76,6 +76,8 @@ class CaseSteps(CaseHandlers):
             instrument=step.instrument or self.facts.instrument,
             initiator=step.initiator or by_customer,
             gateway_customer_id=step.gateway_customer_id,
+            retries_at=self.facts.invoice.retries_at,
+            retries_itself=self.facts.invoice.retries_itself,
         )
         attempt = Attempt(
             ordinal=ordinal,

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from policies.document import PolicySnapshot
-from policies.events import FraudWarning, MandateChanged, MethodChange, PaymentMethodChanged, SourceEvent
+from policies.events import (
+    AttemptSettled,
+    FraudWarning,
+    MandateChanged,
+    MethodChange,
+    PaymentMethodChanged,
+    SourceEvent,
+)
 from policies.migration import MigrateRequest
 from tests.fixtures.town import Case, Town
 from workflows.dunning import DunningWorkflow
@@ -157,6 +164,41 @@ async def still_open(town: Town) -> Case:
     return case
 
 
+async def another_way_pays(town: Town) -> Case:
+    """The card has expired; the first other card is refused for good, the second one pays."""
+    case = await town.fails("expired_card")
+    ways = [{"credential_id": await case.new_card(kind), "consent": True} for kind in ("lost", "good")]
+    path = f"/customers/stripe/default/{case.customer_id}"
+    _, known = await town.api("GET", path)
+    await town.api("PUT", path, {**known, "ways_to_pay": ways})
+    assert await case.to_the_end() == "recovered"
+    return case
+
+
+async def news_of_an_attempt(town: Town) -> Case:
+    """The answer was lost; the gateway's own news comes before the first look-up is due."""
+    case = await town.fails("answer_never_comes")
+    await case.to_day(1 + 10 / 86_400)
+    facts = (await case.status()).facts
+    assert facts is not None
+    assert facts.open_attempt is not None
+    news = {"event_id": "told", "happened_at": await case.now(), "invoice_id": case.ref.invoice_id}
+    await case.handle.signal("attempt_settled", AttemptSettled(**news, key=facts.open_attempt.key))
+    assert await case.until_closed() == "recovered"
+    return case
+
+
+async def gateway_away(town: Town) -> Case:
+    """For half an hour, when the first rung is due. Recorded last: whoever comes after meets the same outage."""
+    case = await town.fails("insufficient_funds")
+    begins, ends = (case.failed_at + timedelta(minutes=minutes) for minutes in (1435, 1465))
+    await town.sandbox("POST", "/world/outages", {"begins_at": begins.isoformat(), "ends_at": ends.isoformat()})
+    await case.to_day(1.01)
+    assert (await case.status()).state == "gateway_down"
+    assert await case.to_the_end() == "recovered"
+    return case
+
+
 Story = Callable[[Town], Awaitable[Case]]
 
 STORIES: dict[str, Story] = {
@@ -177,5 +219,8 @@ STORIES: dict[str, Story] = {
         news_of_the_source,
         taken_back,
         still_open,
+        another_way_pays,
+        news_of_an_attempt,
+        gateway_away,
     )
 }
