@@ -2,7 +2,8 @@
 
 The flags are those that were measured to matter: without the poll rates the server throttles itself to 20 timers a
 second, without the pragmas the file is three to five times slower, without the first two time cannot be skipped.
-Fairness keeps one merchant account's backlog from making the others wait.
+Fairness keeps one merchant account's backlog from making the others wait; priority and fairness order each partition
+of a queue by itself, so there is one.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollHostRPS=100",
     "frontend.WorkflowTimeSkippingMaxSkipPerSession=10000",
     "matching.enableFairness=true",
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
 )
 PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 UP_WITHIN_SECONDS = 30
