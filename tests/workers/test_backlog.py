@@ -37,7 +37,7 @@ FAILED_BEFORE = timedelta(minutes=40)
 AT_ONCE = 24
 UNDER_WAY = 16
 """Charges at one time: so far they may overtake each other on their way to the ledger."""
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 
 
 class Due(NamedTuple):
