@@ -36,7 +36,7 @@ from activities.customers import Customer
 from activities.errors import Misconfigured, NotFound
 from activities.gateways.accounts import BraintreeAccount
 from activities.sources.braintree_payments import first_day_of, subscription_of
-from activities.sources.contract import CloseOut, Item, PaymentElsewhere
+from activities.sources.contract import CloseOut, Item, OwnerCapabilities, PaymentElsewhere
 from activities.sources.customer_news import customer_news, full_name
 from activities.threads import Threads
 from policies.instruments import Instrument
@@ -53,6 +53,7 @@ YEAR_DAYS = 360
 
 class BraintreeOwner:
     name = GATEWAY
+    capabilities = OwnerCapabilities(books_payments=False, closes_out=("cancel_subscription",), lists_events=False)
 
     def __init__(self, account: BraintreeAccount, threads: Threads) -> None:
         self._client = BraintreeClient(account, threads)

@@ -139,6 +139,9 @@ class PaymentElsewhere(Record):
     at: UtcTime
 
 
+Ending = Literal["mark_uncollectible", "cancel_subscription"]
+
+
 class CloseOut(Record):
     """How an invoice is to end at its owner when its case gave it up. `key` makes repeating it harmless. `at`: the
     case's time."""
@@ -146,12 +149,26 @@ class CloseOut(Record):
     key: str
     invoice_id: Identifier
     subscription_id: Identifier | None
-    how: Literal["mark_uncollectible", "cancel_subscription"]
+    how: Ending
     at: UtcTime
+
+
+class OwnerCapabilities(Record):
+    """What an owner can do; docs/gateways/README.md prints them side by side.
+
+    `books_payments`: money that came another way can be booked on an invoice of its. `closes_out`: the ways in which an
+    invoice can be ended there. `lists_events`: what it told can be asked for once more.
+    """
+
+    books_payments: bool
+    closes_out: tuple[Ending, ...]
+    lists_events: bool
 
 
 class Owner(Protocol):
     """Raises Unavailable, RateLimited, Misconfigured or NotFound (no such invoice). `now` is the case's time."""
+
+    capabilities: OwnerCapabilities
 
     async def invoice_now(self, invoice_id: str, now: datetime) -> InvoiceNow:
         """With the attempts that others made. What carries a key of ours is left out; what merely may be ours is told,

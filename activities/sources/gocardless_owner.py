@@ -28,7 +28,7 @@ from activities.gocardless_payments import (
     payments_read,
     tries_of,
 )
-from activities.sources.contract import CloseOut, Item, PaymentElsewhere
+from activities.sources.contract import CloseOut, Item, OwnerCapabilities, PaymentElsewhere
 from activities.sources.customer_news import customer_news, full_name
 from activities.sources.gocardless import FIRST_PAYMENT
 from activities.threads import Threads
@@ -76,6 +76,7 @@ class _Read(Record):
 
 class GoCardlessOwner:
     name = "gocardless"
+    capabilities = OwnerCapabilities(books_payments=False, closes_out=("cancel_subscription",), lists_events=True)
 
     def __init__(self, account: GoCardlessAccount, threads: Threads) -> None:
         self._client = GoCardlessClient(account, threads)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 from activities.customers import Customer
 from activities.errors import Misconfigured, NotFound, Unavailable
 from activities.http_client import Answer, HttpClient, NoAnswer, in_path
-from activities.sources.contract import CloseOut, Item, Malformed, PaymentElsewhere
+from activities.sources.contract import CloseOut, Item, Malformed, OwnerCapabilities, PaymentElsewhere
 from activities.sources.generic import GenericSpeaker
 from activities.sources.generic_data import Amount, DeclineData, Id, Line, Moment, Word
 from activities.sources.reading import key_by_hash
@@ -115,6 +115,9 @@ class EventsData(Request):
 
 class MerchantOwner:
     name = "merchant"
+    capabilities = OwnerCapabilities(
+        books_payments=True, closes_out=("mark_uncollectible", "cancel_subscription"), lists_events=True
+    )
 
     def __init__(
         self, session: aiohttp.ClientSession, base_url: str, token: str, timeout_seconds: float = 20.0

@@ -27,7 +27,7 @@ from activities.paypal_payments import (
     subscription,
     transactions,
 )
-from activities.sources.contract import CloseOut, Item, PaymentElsewhere
+from activities.sources.contract import CloseOut, Item, OwnerCapabilities, PaymentElsewhere
 from activities.sources.customer_news import customer_news, full_name
 from activities.sources.paypal_events import REFERENCE_AGREEMENT
 from activities.sources.reading import Wrong, elements_of, object_of, place_of
@@ -83,6 +83,7 @@ class _Events(Record):
 
 class PayPalOwner:
     name = "paypal"
+    capabilities = OwnerCapabilities(books_payments=True, closes_out=("cancel_subscription",), lists_events=True)
 
     def __init__(self, account: PayPalAccount, session: aiohttp.ClientSession) -> None:
         self._client = PayPalClient(account, session)

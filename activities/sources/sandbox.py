@@ -8,7 +8,7 @@ from typing import Any
 from activities.customers import ContactPoint, Customer
 from activities.errors import NotFound, Unavailable
 from activities.sandbox_client import Answer, NoAnswer, SandboxClient, Shape, in_path
-from activities.sources.contract import CloseOut, Item, PaymentElsewhere
+from activities.sources.contract import CloseOut, Item, OwnerCapabilities, PaymentElsewhere
 from policies.base import Record, UtcTime
 from policies.declines import classify
 from policies.invoices import InvoiceNow, InvoiceStatus, SeenAttempt
@@ -77,6 +77,9 @@ class _Events(Record):
 
 class SandboxOwner:
     name = "sandbox"
+    capabilities = OwnerCapabilities(
+        books_payments=True, closes_out=("mark_uncollectible", "cancel_subscription"), lists_events=True
+    )
 
     def __init__(self, client: SandboxClient) -> None:
         self._client = client

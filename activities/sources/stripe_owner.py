@@ -18,7 +18,7 @@ import aiohttp
 from activities.customers import Customer
 from activities.errors import Misconfigured, NotFound
 from activities.gateways.accounts import StripeAccount
-from activities.sources.contract import CloseOut, Item, PaymentElsewhere
+from activities.sources.contract import CloseOut, Item, OwnerCapabilities, PaymentElsewhere
 from activities.sources.reading import Node
 from activities.sources.stripe import HANDLERS
 from activities.sources.stripe_customers import news_of_invoice
@@ -74,6 +74,9 @@ class _Payment(NamedTuple):
 
 class StripeOwner:
     name = "stripe"
+    capabilities = OwnerCapabilities(
+        books_payments=True, closes_out=("mark_uncollectible", "cancel_subscription"), lists_events=True
+    )
 
     def __init__(self, account: StripeAccount, session: aiohttp.ClientSession) -> None:
         self._stripe = StripeApi(account, session)

@@ -18,10 +18,6 @@ class OwnerStand(Protocol):
     """The adapter with an owner behind it that has what is asked for. Every invoice is 29.00 EUR, due at `START`."""
 
     owner: Owner
-    books_payments: bool
-    """Whether money that came another way can be booked on an invoice."""
-    closes_out: frozenset[str]
-    """The ways in which an invoice can be ended there; see `CloseOut.how`."""
 
     async def failed_invoice(self) -> str:
         """The id of an open invoice whose first charge failed at `START` for want of funds."""
@@ -105,7 +101,7 @@ class OwnerContract:
             reference="psp_1",
             at=day(1),
         )
-        if not owners.books_payments:
+        if not owners.owner.capabilities.books_payments:
             with pytest.raises(Misconfigured):
                 await owners.owner.record_payment(payment)
             return
@@ -124,7 +120,7 @@ class OwnerContract:
         ending = CloseOut(
             at=START, key="end_1", invoice_id=invoice_id, subscription_id=invoice.subscription_id, how=how
         )
-        if how not in owners.closes_out:
+        if how not in owners.owner.capabilities.closes_out:
             with pytest.raises(Misconfigured):
                 await owners.owner.close_out(ending)
             return
@@ -133,6 +129,11 @@ class OwnerContract:
         ended = await owners.owner.invoice_now(invoice_id, day(2))
         assert ended.status in (InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.CANCELLED)
         assert ended.due.amount_minor == 0
+
+    async def test_what_it_says_of_its_list_of_events_is_so(self, owners: OwnerStand) -> None:
+        sources = ("stripe", "adyen", "braintree", "paypal", "gocardless", "generic")
+        lists = [source for source in sources if owners.owner.events_since(source, START) is not None]
+        assert bool(lists) == owners.owner.capabilities.lists_events
 
     @pytest.mark.parametrize("trouble", [t for t in Trouble if t is not Trouble.STRANGER])
     async def test_no_clear_answer_is_unavailable(self, owners: OwnerStand, trouble: Trouble) -> None:

@@ -40,9 +40,6 @@ async def owner_at(url: str, **settings: Any) -> AsyncIterator[BraintreeOwner]:
 
 
 class BraintreeStand:
-    books_payments = False
-    closes_out = frozenset({"cancel_subscription"})
-
     def __init__(self, server: BraintreeServer, owner: BraintreeOwner) -> None:
         self.server = server
         self.world = server.world

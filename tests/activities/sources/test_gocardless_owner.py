@@ -28,9 +28,6 @@ KEY = "att_" + "1" * 40
 
 
 class GoCardlessOwners:
-    books_payments = False
-    closes_out = frozenset({"cancel_subscription"})
-
     def __init__(self, server: GoCardlessServer, threads: Threads) -> None:
         self.server = server
         self.threads = threads

@@ -26,9 +26,6 @@ EURO_29 = Money(amount_minor=2900, currency="EUR")
 
 
 class MerchantStand:
-    books_payments = True
-    closes_out = frozenset({"mark_uncollectible", "cancel_subscription"})
-
     def __init__(self, server: MerchantServer, session: aiohttp.ClientSession) -> None:
         self.server = server
         self.session = session

@@ -31,9 +31,6 @@ EUR_29 = Money(amount_minor=2900, currency="EUR")
 
 
 class PayPalOwnerStand:
-    books_payments = True
-    closes_out = frozenset({"cancel_subscription"})
-
     def __init__(self, world: PayPalWorld, owner: PayPalOwner) -> None:
         self.world = world
         self.owner: Owner = owner

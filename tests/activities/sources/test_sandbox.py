@@ -14,9 +14,6 @@ from tests.fixtures.troubled import Trouble, troubled
 
 
 class SandboxStand:
-    books_payments = True
-    closes_out = frozenset({"mark_uncollectible", "cancel_subscription"})
-
     def __init__(self, sandbox: RunningSandbox) -> None:
         self.sandbox = sandbox
         self.owner: Owner = SandboxOwner(sandbox.client())

@@ -27,9 +27,6 @@ HOUR = timedelta(hours=1)
 
 
 class StripeOwnerStand:
-    books_payments = True
-    closes_out = frozenset({"mark_uncollectible", "cancel_subscription"})
-
     def __init__(self, stripe: LocalStripe, session: aiohttp.ClientSession) -> None:
         self.stripe, self.session, self.world = stripe, session, stripe.world
         self.owner: Owner = StripeOwner(stripe.account(), session)
