@@ -27,7 +27,7 @@ app.add_typer(dlq)
 app.add_typer(policy)
 app.add_typer(declines)
 app.add_typer(network)
-app.command()(gateways)
+app.add_typer(gateways)
 
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Where all state lives; default: your data directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -88,7 +88,7 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         for finding in findings:
             way_out = f"\n           -> {finding.way_out}" if finding.way_out else ""
-            typer.echo(f"{finding.status:<8} {finding.what:<18} {finding.says}{way_out}")
+            typer.echo(f"{finding.status:<8} {finding.what:<24} {finding.says}{way_out}")
     raise typer.Exit(1 if any(finding.status == "failed" for finding in findings) else 0)
 
 

@@ -1,4 +1,4 @@
-"""`recoup gateways`: whether each gateway works. Asks the database; the API need not run."""
+"""`recoup gateways`: whether each gateway works, and what each can do. Asks the database; the API need not run."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +12,36 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 
-def gateways(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False) -> None:
+gateways = typer.Typer(name="gateways", invoke_without_command=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@gateways.callback()
+def state(context: typer.Context, as_json: AsJson = False) -> None:
     """Say how each gateway account, region and issuer is: state, share of failures, approvals, latency, next probe."""
     from workers.cli import _run, _settings
 
-    typer.echo(_run(_told(_settings(), as_json)))
+    if context.invoked_subcommand is None:
+        typer.echo(_run(_told(_settings(), as_json)))
+
+
+@gateways.command()
+def matrix(
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print it as it stands in docs/gateways.")] = False,
+) -> None:
+    """Say what each gateway and each owner of invoices can do, side by side; needs no settings and asks nobody."""
+    import json
+
+    from workers import gateway_matrix as told
+
+    if as_json:
+        typer.echo(json.dumps(told.as_facts(), indent=2))
+    elif as_markdown:
+        typer.echo(told.as_markdown(), nl=False)
+    else:
+        typer.echo(f"{_columns(told.gateway_rows())}\n\n{_columns(told.owner_rows())}")
 
 
 async def _told(settings: "Settings", as_json: bool) -> str:
@@ -36,8 +61,11 @@ def _table(shown: "Sequence[ShownHealth]") -> str:
     if not shown:
         return "no gateway was called in the last day"
     heads = ("gateway", "of", "state", "since", "calls", "failed", "approved", "usually", "mean", "next probe", "why")
-    rows = [heads, *(_row(each) for each in shown)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    return _columns([heads, *(_row(each) for each in shown)])
+
+
+def _columns(rows: "Sequence[tuple[str, ...]]") -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )

@@ -14,7 +14,7 @@ from activities.contracts import Opened, OpenRequest
 from activities.customers import Customer
 from activities.errors import Misconfigured
 from activities.routes import Routes
-from activities.sources.contract import CloseOut, Item, PaymentElsewhere
+from activities.sources.contract import CloseOut, Item, OwnerCapabilities, PaymentElsewhere
 from activities.store.store import Store
 from policies.declines import Category, classify
 from policies.facts import Outcome
@@ -42,6 +42,7 @@ POLICIES = load_policies([("new.yaml", NEW_CUSTOMERS), ("self_serve.yaml", SELF_
 class TerseOwner:
     """Tells of the invoice what it is made with, and nothing else."""
 
+    capabilities = OwnerCapabilities(books_payments=False, closes_out=(), lists_events=False)
     invoice: InvoiceNow
     since: datetime | None = None
 

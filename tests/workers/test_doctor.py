@@ -9,7 +9,8 @@ from temporalio.client import Client
 from activities.store.database import make_pool, migrate
 from tests.fixtures.sandbox import RunningSandbox
 from tests.fixtures.store import DEAD_ADDRESS, DEAD_DATABASE
-from workers.doctor import Finding, examine
+from workers.doctor import examine
+from workers.finding import Finding
 from workers.settings import Settings
 
 PASSWORD = "the-password-of-the-doctor"

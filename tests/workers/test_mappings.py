@@ -7,7 +7,8 @@ import pytest
 from activities.sources.mapped.load import MappingError
 from activities.sources.mapped.speaker import MappedSpeaker
 from tests.activities.sources.mapped.made import EXAMPLE, PAYBASE
-from workers.doctor import Finding, _mappings
+from workers.doctor import _mappings
+from workers.finding import Finding
 from workers.settings import Settings
 from workers.wiring import SPEAKERS, speakers_of
 
