@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from policies.base import NO_CARD_NUMBER
 from policies.conditions import Condition
 from policies.declines import Category
 from policies.events import CloseOutcome
@@ -26,7 +27,7 @@ TEMPLATES = frozenset(
     "payment_failed reminder final_notice limited suspended reinstated recovered offer handover".split()
 )
 
-Name = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")]
+Name = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$"), NO_CARD_NUMBER]
 Channel = Annotated[str, Field(pattern=f"^({'|'.join(CHANNELS)})$")]
 TemplateName = Annotated[str, Field(pattern=f"^({'|'.join(sorted(TEMPLATES))})$")]
 FailureCount = Annotated[Whole, Field(ge=1, le=16)]
