@@ -34,7 +34,7 @@ def _known_country(code: str) -> str:
     return code
 
 
-def _written_as_a_date(moment: Any) -> Any:
+def written_as_a_date(moment: Any) -> Any:
     """A number, also one in quotes, would be read as seconds since 1970."""
     if isinstance(moment, datetime) or (isinstance(moment, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", moment)):
         return moment
@@ -99,7 +99,7 @@ class Customer(Request):
     country: Annotated[str, AfterValidator(_known_country), _format("country")] | None = None
     subdivision: Annotated[str, Field(pattern="^[A-Z]{2}-[A-Z0-9]{1,3}$|^[A-Z0-9]{1,3}$")] | None = None
     postal_code: Annotated[OneLine, Field(max_length=20)] | None = None
-    since: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_as_a_date)] | None = None
+    since: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(written_as_a_date)] | None = None
     tags: Annotated[tuple[Tag, ...], Field(max_length=20, strict=False)] = ()
     active_hours: Annotated[tuple[Hour, ...], Field(max_length=24, strict=False)] = ()
     locale: Annotated[str, AfterValidator(_known_locale), _format("locale")] = "en"

@@ -2,11 +2,19 @@
 
 from aiohttp import web
 
-from api import auth, cases, customers, dead_letters, errors, gateways, health, openapi, telemetry, webhooks
+from api import attempts, auth, cases, customers, dead_letters, errors, gateways, health, openapi, telemetry, webhooks
 from api.parts import PARTS, ApiParts
 
 ROUTES = openapi.with_own_route(
-    (*webhooks.ROUTES, *customers.ROUTES, *cases.ROUTES, *dead_letters.ROUTES, *gateways.ROUTES, *health.ROUTES)
+    (
+        *webhooks.ROUTES,
+        *customers.ROUTES,
+        *cases.ROUTES,
+        *attempts.ROUTES,
+        *dead_letters.ROUTES,
+        *gateways.ROUTES,
+        *health.ROUTES,
+    )
 )
 
 

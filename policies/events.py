@@ -110,10 +110,13 @@ class MandateChanged(SourceEvent):
     decline: Decline | None = None
 
 
-class AttemptSettled(SourceEvent):
-    """A gateway said what became of an attempt of ours, by its `key`; what it said stands in the attempt ledger."""
+class AttemptSettled(Record):
+    """A gateway said what became of an attempt of ours, by its `key`; what it said stands in the attempt ledger. Told
+    by the relay, whatever event it came in."""
 
     kind: Literal["attempt_settled"] = "attempt_settled"
+    event_id: Annotated[str, NO_CARD_NUMBER]
+    happened_at: UtcTime
     key: Identifier
 
 
@@ -135,8 +138,7 @@ CaseEvent = Annotated[
     | DisputeClosed
     | FraudWarning
     | PaymentMethodChanged
-    | MandateChanged
-    | AttemptSettled,
+    | MandateChanged,
     Field(discriminator="kind"),
 ]
 AnyEvent = Annotated[CaseEvent | CustomerChanged, Field(discriminator="kind")]

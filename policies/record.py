@@ -71,8 +71,6 @@ def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
         case ActionRequired():
             decline = classify(facts.invoice.gateway, "authentication_required")
             return _add(facts, "failures", _failure_of(event, decline, now))
-        case AttemptSettled():
-            return _with_attempt_told(facts, event.key, now)
         case PaymentSucceeded():
             if event.remaining and event.remaining.amount_minor > 0:
                 return _with_less_due(facts, event.remaining, event.happened_at, now)
@@ -106,11 +104,13 @@ def _failure_of(event: PaymentFailed | ActionRequired, decline: Decline | None, 
     )
 
 
-def _with_attempt_told(facts: CaseFacts, key: str, now: datetime) -> CaseFacts:
+def with_attempt_settled(facts: CaseFacts, news: AttemptSettled, now: datetime) -> CaseFacts:
     """The ledger knows by now what became of it, so it is looked up at once."""
+    if news.event_id in facts.seen:
+        return facts
     told = {"told_at": now}
-    attempts = tuple(a.model_copy(update=told) if a.key == key else a for a in facts.attempts)
-    return facts.model_copy(update={"attempts": attempts})
+    attempts = tuple(a.model_copy(update=told) if a.key == news.key else a for a in facts.attempts)
+    return _seen(facts, news.event_id).model_copy(update={"attempts": attempts})
 
 
 def _is_older_than_the_failure(facts: CaseFacts, event: CaseEvent) -> bool:

@@ -41,6 +41,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import CaseNow, CaseStatus, DunningInput
 
 
+News = CaseEvent | CaseAction | AttemptSettled
+"""All that wakes a case."""
+
+
 class CaseHandlers:
     """State of one case and the handlers that add to it. The loop is the subclass's."""
 
@@ -50,11 +54,12 @@ class CaseHandlers:
         self._facts: CaseFacts | None = resumed.facts if resumed else None
         self._policy: PolicySnapshot | None = resumed.policy if resumed else None
         self._segment = resumed.segment if resumed else ""
-        self._early: list[CaseEvent | CaseAction] = []
+        self._early: list[News] = []
         self._step: AnyStep | None = None
         self._trouble = ""
         self._state = CaseState.OPENING
         self._closing = False
+        self._ends_at_source = False
         self._failed_decisions = 0
         self._has_news = False
         self._idle = False
@@ -192,7 +197,10 @@ class CaseHandlers:
             timeline=tuple(tell(self._facts)),
         )
 
-    def _tell(self, news: CaseEvent | CaseAction) -> None:
+    def _tell(self, news: News) -> None:
+        if self._ends_at_source and isinstance(news, InvoiceVoided | SubscriptionCancelled):
+            # The echo of the end that this case itself has asked for there.
+            return
         if self._facts is None:
             self._early.append(news)
         else:
@@ -259,8 +267,10 @@ def _refused(reason: str) -> ApplicationError:
     return ApplicationError(reason, type="ActionRefused", non_retryable=True)
 
 
-def recorded(facts: CaseFacts, news: CaseEvent | CaseAction) -> CaseFacts:
+def recorded(facts: CaseFacts, news: News) -> CaseFacts:
     now = workflow.now()
+    if isinstance(news, AttemptSettled):
+        return record.with_attempt_settled(facts, news, now)
     if isinstance(news, UpdatePaymentMethod | Pause | Resume | CloseCase):
         return record.with_action(facts, news, now)
     return record.with_event(facts, news, now)

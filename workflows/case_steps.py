@@ -52,7 +52,7 @@ with workflow.unsafe.imports_passed_through():
     from policies.story import summary_of
     from workflows import timing
     from workflows.case_handlers import CaseHandlers
-    from workflows.contracts import charging_queue
+    from workflows.contracts import charging_queue, fairness_key
 
 FIRST_IN_LINE = 1
 """A look-up unblocks a credential and a case."""
@@ -138,12 +138,14 @@ class CaseSteps(CaseHandlers):
             **self._lane(attempt.gateway, FIRST_IN_LINE),
         )
         settled = answer.outcome not in OPEN_OUTCOMES
+        # What was told while the gateway was asked may be newer than its answer.
+        told_at = next(a.told_at for a in self.facts.attempts if a.ordinal == step.ordinal)
         news = {
             "outcome": answer.outcome,
             "decline": answer.decline,
             "look_ups": attempt.look_ups + 1,
             "looked_up_at": now if settled else None,
-            "told_at": None,
+            "told_at": None if settled or told_at == attempt.told_at else told_at,
         }
         self._facts = record.with_attempt(self.facts, attempt.model_copy(update=news))
 
@@ -243,7 +245,7 @@ class CaseSteps(CaseHandlers):
             return {}
         return {
             "task_queue": charging_queue(workflow.info().task_queue, gateway),
-            "priority": Priority(priority_key=priority, fairness_key=self._case.acceptor),
+            "priority": Priority(priority_key=priority, fairness_key=fairness_key(self._case)),
         }
 
     def _outside(self, step: AnyStep, waited_out: timedelta) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What starts a case, what ends it, and what it answers when asked."""
 
+import hashlib
+
 from policies.base import Record, UtcTime
 from policies.document import PolicySnapshot
 from policies.events import CaseAction, CloseOutcome
@@ -14,6 +16,16 @@ TASK_QUEUE = "recoup"
 def charging_queue(task_queue: str, gateway: str) -> str:
     """Where the charges of one gateway account wait for their turn."""
     return f"{task_queue}/charges/{gateway}"
+
+
+FAIRNESS_KEY_LENGTH = 64
+"""What Temporal allows."""
+
+
+def fairness_key(case: CaseRef) -> str:
+    """The merchant account whose backlog must not keep the others waiting; long names by their hash."""
+    name = case.acceptor
+    return name if len(name) <= FAIRNESS_KEY_LENGTH else hashlib.sha256(name.encode()).hexdigest()
 
 
 class Resumed(Record):

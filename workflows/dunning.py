@@ -232,7 +232,8 @@ class DunningWorkflow(CaseSteps):
         News that came meanwhile is not lost: None, and the loop decides again."""
         facts, now = self.facts, workflow.now()
         self._show(step, None)
-        self._closing = True
+        at_source = self.policy.document.close.at_source if step.outcome is CloseOutcome.WRITTEN_OFF else "leave"
+        self._closing, self._ends_at_source = True, at_source != "leave"
         ended = [p.happened_at for p in facts.payments if p.settles] + [e.happened_at for e in facts.endings]
         request = CloseRequest(
             case=self._case,
@@ -244,7 +245,7 @@ class DunningWorkflow(CaseSteps):
             unsettled=self._look_up_of(facts.open_attempt) if facts.open_attempt else None,
             timeline=tuple(tell(facts)),
             now=now,
-            at_source=self.policy.document.close.at_source if step.outcome is CloseOutcome.WRITTEN_OFF else "leave",
+            at_source=at_source,
         )
         await workflow.execute_activity_method(
             CaseActivities.close_case,
@@ -255,7 +256,7 @@ class DunningWorkflow(CaseSteps):
             summary=summary_of(step),
         )
         await workflow.wait_condition(workflow.all_handlers_finished)
-        self._closing = False
+        self._closing = self._ends_at_source = False
         if self._has_news:
             return None
         return DunningResult(

@@ -4,6 +4,7 @@ from policies.base import Record, UtcTime
 from policies.declines import Decline
 from policies.facts import Outcome
 from policies.instruments import Initiator, Network
+from policies.invoices import Actor
 from policies.money import Money
 
 
@@ -12,7 +13,7 @@ class LedgerEntry(Record):
     whose invoice it was to collect. `acceptor`: the merchant account it went through."""
 
     key: str
-    actor: str
+    actor: Actor
     at: UtcTime
     amount: Money
     outcome: Outcome | None = None

@@ -10,6 +10,7 @@ from babel.localedata import locale_identifiers
 from hypothesis import strategies as st
 
 from activities.store.dead_letters import Place
+from policies.money import EXPONENTS
 
 PLACES = [
     Place(now=datetime(2026, 3, day, tzinfo=UTC), impact=10.0**day, id=uuid.UUID(int=day)).text for day in range(1, 9)
@@ -25,4 +26,5 @@ schemathesis.openapi.format("one-line", st.text(min_size=1, max_size=60).filter(
 schemathesis.openapi.format("place-in-list", st.sampled_from(PLACES))
 schemathesis.openapi.format("time-zone", st.sampled_from(sorted(available_timezones())))
 schemathesis.openapi.format("country", st.sampled_from(sorted(COUNTRIES)))
+schemathesis.openapi.format("currency", st.sampled_from(sorted(EXPONENTS)))
 schemathesis.openapi.format("locale", st.sampled_from(sorted(locale_identifiers())))

@@ -24,6 +24,18 @@ EVERYTHING = {
     "since": "2024-05-01T09:00:00Z",
     "tags": ["vip"],
     "active_hours": [9, 10],
+    "ways_to_pay": [
+        {
+            "credential_id": "pm_spare",
+            "consent": True,
+            "gateway": "adyen/main",
+            "gateway_customer_id": "shopper_1",
+            "payment_type": "card",
+            "network": "visa",
+            "country": "DE",
+            "fingerprint": "fp_1",
+        }
+    ],
 }
 
 

@@ -256,8 +256,9 @@ def test_what_settled_the_invoice_before_it_failed_settles_it_no_more_and_says_s
 
 def test_news_of_an_attempt_without_an_answer_makes_it_looked_up_at_once() -> None:
     unclear, other = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN), tried(2, day(2), "ladder-2")
-    settled = AttemptSettled(event_id="e1", happened_at=day(1.5), invoice_id="in_1", key=unclear.key)
-    facts = record.with_event(case(attempts=(unclear, other)), settled, day(1.5))
+    settled = AttemptSettled(event_id="e1", happened_at=day(1.5), key=unclear.key)
+    facts = record.with_attempt_settled(case(attempts=(unclear, other)), settled, day(1.5))
+    assert record.with_attempt_settled(facts, settled, day(9)) == facts
     assert [attempt.told_at for attempt in facts.attempts] == [day(1.5), None]
     step = next_step(SELF_SERVE, facts, Surroundings(), day(1.5))
     assert (step.kind, step.at) == ("reconcile", day(1.5))

@@ -182,8 +182,8 @@ async def news_of_an_attempt(town: Town) -> Case:
     facts = (await case.status()).facts
     assert facts is not None
     assert facts.open_attempt is not None
-    news = {"event_id": "told", "happened_at": await case.now(), "invoice_id": case.ref.invoice_id}
-    await case.handle.signal("attempt_settled", AttemptSettled(**news, key=facts.open_attempt.key))
+    news = AttemptSettled(event_id="told", happened_at=await case.now(), key=facts.open_attempt.key)
+    await case.handle.signal("attempt_settled", news)
     assert await case.until_closed() == "recovered"
     return case
 

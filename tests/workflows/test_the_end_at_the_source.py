@@ -40,7 +40,7 @@ async def test_what_is_written_off_ends_at_its_owner_as_the_policy_says(
     thorough_town: Town, segment: str, becomes: str
 ) -> None:
     case = await thorough_town.fails("lost_card", segment=segment)
-    await given_up(case, "written_off")
+    assert await given_up(case, "written_off") == "written_off", "its owner's echo changes nothing"
     assert await status_at_source(case) == becomes
 
 
