@@ -12,18 +12,16 @@ from datetime import datetime
 
 from activities.errors import Misconfigured
 from activities.sources.reading import Node
-from activities.sources.stripe_reading import STRIPE_EXPONENTS
+from activities.sources.stripe_reading import ATTEMPT_MARK, STRIPE_EXPONENTS, strictest_decline
 from activities.stripe_client import StripeApi, silence_is_unavailable, word
-from policies.declines import Category, Decline, Retryable, classify, in_tables
+from policies.declines import Decline, in_tables
 from policies.instruments import BANK_DEBIT_NETWORKS, Initiator, Instrument, Network, PaymentType
 from policies.money import EXPONENTS, Money
 
-MARK = "recoup_attempt"
+MARK = ATTEMPT_MARK
 CONFIRMATION_NEEDED = "authentication_required"
 WAITS_FOR_CUSTOMER = "requires_action"
 """Not `requires_confirmation`: so stands a payment that nobody has tried yet."""
-
-_SOFTNESS = {Retryable.NO: 0, Retryable.AFTER_CUSTOMER_ACTION: 1, Retryable.YES: 2}
 
 
 # Amounts
@@ -138,39 +136,12 @@ def decline_of_error(error: Node, initiator: Initiator, known: Instrument) -> De
 
 
 def confirmation_needed(instrument: Instrument, initiator: Initiator) -> Decline:
-    return _classified(CONFIRMATION_NEEDED, None, None, instrument, initiator)
+    return strictest_decline(CONFIRMATION_NEEDED, None, None, (), instrument, initiator)
 
 
 def _decline(exact: str | None, broad: str | None, said: Node, instrument: Instrument, initiator: Initiator) -> Decline:
-    """The exact code, unless we have no row for it and do for the broad one. Stripe hands on the network's advice and
-    gives its own: the stricter one counts, the network's among equals."""
-    network_code = word(said, "network_decline_code")
-    given: list[str | None] = [word(said, name) for name in ("network_advice_code", "advice_code")]
-    advice: list[str | None] = [code for code in given if code] or [None]
-
-    def meaning_of(code: str | None) -> Decline:
-        read = [_classified(code, network_code, each, instrument, initiator) for each in advice]
-        return min(read, key=lambda decline: _SOFTNESS[decline.retryable])
-
-    decline = meaning_of(exact or broad)
-    if exact and broad and decline.category is Category.UNKNOWN:
-        second = meaning_of(broad)
-        return second if second.category is not Category.UNKNOWN else decline
-    return decline
-
-
-def _classified(
-    code: str | None, network_code: str | None, advice: str | None, instrument: Instrument, initiator: Initiator
-) -> Decline:
-    return classify(
-        "stripe",
-        code,
-        network_code,
-        advice,
-        network=instrument.network,
-        payment_type=instrument.payment_type,
-        initiator=initiator,
-    )
+    advice = (word(said, "network_advice_code"), word(said, "advice_code"))
+    return strictest_decline(exact, broad, word(said, "network_decline_code"), advice, instrument, initiator)
 
 
 def latest(*moments: datetime | None) -> datetime | None:

@@ -34,6 +34,7 @@ from activities.sources.signatures import (
 )
 from activities.sources.stripe_customers import CUSTOMER_HANDLERS, news_of_invoice
 from activities.sources.stripe_reading import (
+    ATTEMPT_MARK,
     StripeEvent,
     credential_of_invoice,
     credential_of_payment,
@@ -143,9 +144,12 @@ def _signature_parts(header: str) -> tuple[str, int, tuple[str, ...]] | Rejected
 def _invoice_failed(event: StripeEvent) -> Addressed | Ignored:
     if why := _not_dunning(event.about):
         return why
+    charge = event.about.node("charge")
     return Addressed(
         event=PaymentFailed(**_unpaid_invoice(event), decline=decline_of_invoice(event.about)),
         customer=news_of_invoice(event.about),
+        # A mere id would not say on which way to pay the attempt was made.
+        reference=_of_another(charge, charge.id_or_none("id")) if charge else None,
     )
 
 
@@ -260,7 +264,9 @@ def _fraud_warned(event: StripeEvent) -> Addressed:
 
 def _intent_failed(event: StripeEvent) -> Addressed:
     error = event.about.node("last_payment_error")
-    return _payment_failed(event, event.about.id("id"), decline_of_error(error) if error else None)
+    charge_id = event.about.id_or_none("latest_charge") or event.about.part("last_payment_error").id_or_none("charge")
+    decline = decline_of_error(error) if error else None
+    return _payment_failed(event, event.about.id("id"), charge_id, decline)
 
 
 def _intent_needs_action(event: StripeEvent) -> Ignored:
@@ -269,10 +275,11 @@ def _intent_needs_action(event: StripeEvent) -> Ignored:
 
 
 def _charge_failed(event: StripeEvent) -> Addressed:
-    return _payment_failed(event, _payment_of(event.about, "id"), decline_of_charge(event.about))
+    decline = decline_of_charge(event.about)
+    return _payment_failed(event, _payment_of(event.about, "id"), event.about.id("id"), decline)
 
 
-def _payment_failed(event: StripeEvent, payment_id: str, decline: Decline | None) -> Addressed:
+def _payment_failed(event: StripeEvent, payment_id: str, charge_id: str | None, decline: Decline | None) -> Addressed:
     """Payments name their invoice up to 2025-03-31 only; later the relay asks whose payment it is."""
     invoice_id = event.about.optional_id("invoice")
     return Addressed(
@@ -286,7 +293,15 @@ def _payment_failed(event: StripeEvent, payment_id: str, decline: Decline | None
             decline=decline,
         ),
         lookup=None if invoice_id else Lookup(payment_id=payment_id),
+        reference=_of_another(event.about, charge_id),
     )
+
+
+def _of_another(payment: Node, charge_id: str | None) -> str | None:
+    """The charge, as the owner names it among the attempts of others. None when the payment bears our mark: it may be
+    an attempt of ours that has no answer yet, and would count twice; the owner tells which of its charges is ours."""
+    mark = payment.part("metadata").fields.get(ATTEMPT_MARK)
+    return None if mark else charge_id
 
 
 HANDLERS: dict[str, Callable[[StripeEvent], Addressed | Ignored]] = {

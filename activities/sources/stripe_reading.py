@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activities.sources.reading import Node, Wrong, shown
-from policies.declines import Category, Decline, classify
-from policies.instruments import BANK_DEBIT_NETWORKS, Network, PaymentType
+from policies.declines import Category, Decline, Retryable, classify
+from policies.instruments import BANK_DEBIT_NETWORKS, Initiator, Instrument, Network, PaymentType
 from policies.money import EXPONENTS, Money
 
 STRIPE_EXPONENTS = {"ISK": 2, "UGX": 2, "MGA": 0}
 """Where Stripe's smallest unit is not ISO 4217's: docs.stripe.com/currencies, "special cases" and "zero-decimal"."""
+
+ATTEMPT_MARK = "recoup_attempt"
+"""What our gateway writes into the metadata of a payment: the attempt's key."""
+
+_SOFTNESS = {Retryable.NO: 0, Retryable.AFTER_CUSTOMER_ACTION: 1, Retryable.YES: 2}
 
 
 @dataclass(frozen=True)
@@ -96,38 +101,56 @@ def decline_of_invoice(invoice: Node) -> Decline | None:
 
 
 def decline_of_error(error: Node) -> Decline | None:
-    return _decline(
-        error.code("decline_code"),
-        error.code("code"),
-        error.code("network_decline_code"),
-        error.code("advice_code"),
-        error.part("payment_method"),
-    )
+    return _decline(error.code("decline_code"), error.code("code"), error, error.part("payment_method"))
 
 
 def decline_of_charge(charge: Node) -> Decline | None:
     """A charge spells it `failure_code` ("card_declined") and `outcome.reason` ("insufficient_funds")."""
     outcome = charge.part("outcome")
-    return _decline(
-        outcome.code("reason"),
-        charge.code("failure_code"),
-        outcome.code("network_decline_code"),
-        outcome.code("advice_code"),
-        charge.part("payment_method_details"),
-    )
+    method = charge.part("payment_method_details")
+    return _decline(outcome.code("reason"), charge.code("failure_code"), outcome, method)
 
 
-def _decline(
-    exact: str | None, broad: str | None, network_code: str | None, advice: str | None, method: Node
-) -> Decline | None:
-    """The exact code, unless we have no row for it and do for the broad one: `authentication_not_handled` under
-    `authentication_required` must not be retried as an unknown refusal."""
+def _decline(exact: str | None, broad: str | None, said: Node, method: Node) -> Decline | None:
     if not exact and not broad:
         return None
     network, payment_type = _instrument(method)
+    return strictest_decline(
+        exact,
+        broad,
+        said.code("network_decline_code"),
+        (said.code("network_advice_code"), said.code("advice_code")),
+        Instrument(network=network, payment_type=payment_type),
+    )
+
+
+def strictest_decline(
+    exact: str | None,
+    broad: str | None,
+    network_code: str | None,
+    advice: tuple[str | None, ...],
+    instrument: Instrument,
+    initiator: Initiator = Initiator.MERCHANT,
+) -> Decline:
+    """The exact code, unless we have no row for it and do for the broad one: `authentication_not_handled` under
+    `authentication_required` must not be retried as an unknown refusal. Stripe hands on the network's advice and gives
+    its own: the stricter one counts, the first among equals."""
+    given = [code for code in advice if code] or [None]
 
     def meaning_of(code: str | None) -> Decline:
-        return classify("stripe", code, network_code, advice, network=network, payment_type=payment_type)
+        read = [
+            classify(
+                "stripe",
+                code,
+                network_code,
+                each,
+                network=instrument.network,
+                payment_type=instrument.payment_type,
+                initiator=initiator,
+            )
+            for each in given
+        ]
+        return min(read, key=lambda decline: _SOFTNESS[decline.retryable])
 
     decline = meaning_of(exact or broad)
     if exact and broad and decline.category is Category.UNKNOWN:

@@ -6,7 +6,7 @@ import pytest
 
 from activities.sources.stripe_reading import money_from_stripe
 from policies.declines import Category
-from tests.activities.sources.stripe_shapes import fact, shape
+from tests.activities.sources.stripe_shapes import fact, normalise, shape
 
 # Amounts
 
@@ -139,3 +139,44 @@ def test_a_failed_payment_says_how_much_was_tried() -> None:
     for name in ("payment_intent_payment_failed", "charge_failed"):
         assert str(fact(shape(name)).amount) == "19.00 EUR"
     assert fact(shape("charge_failed", amount=...)).amount is None
+
+
+@pytest.mark.parametrize(
+    ("network_advice", "advice", "category", "kept"),
+    [
+        ("03", None, Category.RETRY_BLOCKED, "03"),
+        ("03", "try_again_later", Category.RETRY_BLOCKED, "03"),
+        (None, "do_not_try_again", Category.RETRY_BLOCKED, "do_not_try_again"),
+        ("02", "do_not_try_again", Category.RETRY_BLOCKED, "do_not_try_again"),
+    ],
+)
+@pytest.mark.parametrize("name", ["payment_intent_payment_failed", "charge_failed"])
+def test_the_networks_advice_is_read_beside_stripes_own_and_the_stricter_one_counts(
+    name: str, network_advice: str | None, advice: str | None, category: Category, kept: str
+) -> None:
+    said = {"network_advice_code": network_advice, "advice_code": advice}
+    error = {"code": "card_declined", "decline_code": "insufficient_funds", **said}
+    where = {"outcome": {"reason": "insufficient_funds", **said}, "last_payment_error": error}
+    decline = fact(shape(name, **where)).decline
+    assert (decline.category, decline.advice_code) == (category, kept)
+
+
+# Which attempt it was
+
+
+def test_a_failed_payment_names_the_charge_by_which_its_owner_lists_it() -> None:
+    assert normalise(shape("charge_failed")).reference == "ch_1RcpCharge"
+    assert normalise(shape("payment_intent_payment_failed")).reference == "ch_1RcpIntent"
+    assert normalise(shape("payment_intent_payment_failed", latest_charge=...)).reference == "ch_1RcpIntent"
+    assert (
+        normalise(shape("payment_intent_payment_failed", latest_charge=None, last_payment_error=...)).reference is None
+    )
+    assert normalise(shape("invoice_payment_failed_2019")).reference == "ch_1RcpOld"
+    assert normalise(shape("invoice_payment_failed_2025", charge="ch_1")).reference is None
+
+
+@pytest.mark.parametrize("name", ["charge_failed", "payment_intent_payment_failed"])
+def test_a_payment_with_a_mark_of_ours_is_left_to_its_owner_to_tell_apart(name: str) -> None:
+    answer = normalise(shape(name, metadata={"recoup_attempt": f"att_{'0' * 40}"}))
+    assert (answer.reference, answer.attempt_key) == (None, None)
+    assert normalise(shape(name, metadata={"order": "17"})).reference is not None

@@ -95,6 +95,7 @@ RECORDED: dict[str, Addressed | Ignored] = {
             decline=classify("stripe", "generic_decline", network=Network.VISA),
         ),
         lookup=Lookup(payment_id=f"pi_{N24}"),
+        reference=f"ch_{N24}",
     ),
     # `created` of the customer lies in 1973: no date of ours.
     "customer.created__stripe-dotnet": of_customer(
