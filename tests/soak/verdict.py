@@ -145,7 +145,7 @@ def _entry(charge: dict[str, Any], initiators: dict[str, str]) -> LedgerEntry:
     is_ours = charge["key"].startswith(OURS)
     return LedgerEntry(
         key=charge["key"],
-        actor="recoup" if is_ours else "source",
+        actor="recoup" if is_ours else "gateway",
         at=charge["at"],
         amount=Money(amount_minor=charge["amount_minor"], currency=charge["currency"]),
         outcome=Outcome(charge["status"]),
