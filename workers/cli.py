@@ -88,7 +88,7 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         for finding in findings:
             way_out = f"\n           -> {finding.way_out}" if finding.way_out else ""
-            typer.echo(f"{finding.status:<8} {finding.what:<24} {finding.says}{way_out}")
+            typer.echo(f"{finding.status:<8} {finding.what:<26} {finding.says}{way_out}")
     raise typer.Exit(1 if any(finding.status == "failed" for finding in findings) else 0)
 
 
