@@ -263,9 +263,9 @@ def _fraud_warned(event: StripeEvent) -> Addressed:
 
 
 def _intent_failed(event: StripeEvent) -> Addressed:
+    """The error names the charge that was refused. Without one none was made, and `latest_charge` is an earlier one."""
     error = event.about.node("last_payment_error")
-    charge_id = event.about.id_or_none("latest_charge") or event.about.part("last_payment_error").id_or_none("charge")
-    decline = decline_of_error(error) if error else None
+    charge_id, decline = (error.id_or_none("charge"), decline_of_error(error)) if error else (None, None)
     return _payment_failed(event, event.about.id("id"), charge_id, decline)
 
 

@@ -135,7 +135,7 @@ def strictest_decline(
     """The exact code, unless we have no row for it and do for the broad one: `authentication_not_handled` under
     `authentication_required` must not be retried as an unknown refusal. Stripe hands on the network's advice and gives
     its own: the stricter one counts, the first among equals."""
-    given = [code for code in advice if code] or [None]
+    given: tuple[str | None, ...] = tuple(code for code in advice if code) or (None,)
 
     def meaning_of(code: str | None) -> Decline:
         read = [

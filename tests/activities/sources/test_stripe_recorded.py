@@ -193,6 +193,7 @@ RECORDED: dict[str, Addressed | Ignored] = {
             decline=classify("stripe", "generic_decline", network=Network.VISA),
         ),
         lookup=Lookup(payment_id=f"pi_{N24}"),
+        reference=f"ch_{N24}",
     ),
     "payment_intent.processing__stripe-ruby-mock": unknown_type("payment_intent.processing"),
     "payment_intent.requires_action__stripe-ruby-mock": not_dunning(
