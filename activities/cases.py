@@ -167,7 +167,8 @@ class Casework(CaseActivities):
 
     async def _outcome_of(self, attempt: LookUpRequest) -> Outcome:
         try:
-            return (await self._charging.look_up(attempt)).outcome
+            # Nobody's card is charged for a claim that was given up.
+            return (await self._charging.look_up(attempt.model_copy(update={"only_reads": True}))).outcome
         except OutsideError:
             return Outcome.UNKNOWN
 

@@ -66,7 +66,7 @@ class Charging(ChargingActivities):
         known = await self._store.attempts.state_of(request.key)
         if known and known.withdrawn:
             known = None
-        if known and _is_another_attempt(known, request):
+        if known and self._is_another_attempt(known, request):
             return await self._remembered(known, request)
         if known and known.outcome:
             return await self._answered(request.case, known, request.now)
@@ -78,12 +78,12 @@ class Charging(ChargingActivities):
         obstacle = await self._obstacle(request)
         if obstacle is None:
             return await self._send(gateway, request)
-        if known and known.sent:
-            # Perhaps another run of this activity has sent it just now, and is the obstacle.
-            return await self._looked_up(gateway, request.case, known, request.now)
-        if known:
-            await self._store.attempts.withdraw(request.key, request.now)
-        return obstacle
+        if known is None:
+            return obstacle
+        if not known.sent and await self._store.attempts.withdraw(known, request.now):
+            return obstacle
+        # Perhaps another run of this activity has sent it just now, and is the obstacle.
+        return await self._looked_up(gateway, request.case, known, request.now)
 
     @activity.defn
     async def look_up(self, request: LookUpRequest) -> Attempted:
@@ -94,13 +94,18 @@ class Charging(ChargingActivities):
         case = CaseRef.from_case_id(known.case_id)
         if known.outcome and known.outcome not in OPEN_OUTCOMES:
             return await self._answered(case, known, request.now)
+        if known.outcome is None and not known.sent:
+            # Nothing went out, and whoever would still send it finds it settled.
+            return await self._settle(case, known.key, NeverArrived(), request.now, known)
         gateway = self._adapters.gateway(known.gateway or request.gateway)
         found = await gateway.look_up(self._sent(case, known, request.now))
-        if isinstance(found, NeverArrived) and request.now - request.attempted_at < SURELY_NOT_UNDER_WAY:
+        # An activity that waited for its gateway has sent it long after the attempt was decided.
+        begun_at = max(request.attempted_at, known.last_sent_now or request.attempted_at)
+        if isinstance(found, NeverArrived) and request.now - begun_at < SURELY_NOT_UNDER_WAY:
             found = _MAY_BE_UNDER_WAY
-        if isinstance(found, Unknown) and self._may_be_repeated(gateway, known):
+        if isinstance(found, Unknown) and not request.only_reads and self._may_be_repeated(gateway, known):
             found = await self._repeated(gateway, case, known, request.now)
-        return await self._settle(case, request.key, found, request.now)
+        return await self._settle(case, request.key, found, request.now, known)
 
     # --- what was begun before ----------------------------------------------------------------------------------------
 
@@ -118,7 +123,7 @@ class Charging(ChargingActivities):
         found = await gateway.look_up(self._sent(case, known, now))
         if isinstance(found, NeverArrived) and known.sent and not _surely_not_under_way(known):
             found = _MAY_BE_UNDER_WAY
-        return await self._settle(case, known.key, found, now)
+        return await self._settle(case, known.key, found, now, known)
 
     async def _what_became_of_it(
         self, gateway: Gateway, request: ChargeRequest, known: LedgerState
@@ -204,8 +209,10 @@ class Charging(ChargingActivities):
         return not replaced and (invoice.retries_at, invoice.retries_itself) != known
 
     async def _send(self, gateway: Gateway, request: ChargeRequest) -> Attempted:
-        if not await self._store.attempts.mark_sent(request.key, request.now):
-            return await self._settled(request.case, request.key, request.now)
+        # No key of the gateway would make one of two requests that are under way at once.
+        quiet = () if gateway.capabilities.keys_live_for else (SURELY_NOT_UNDER_WAY,)
+        if not await self._store.attempts.mark_sent(request.key, _now_of_sending(request), *quiet):
+            return await self._sent_by_another(gateway, request)
         name = self._gateway_of(request)
         charge = GatewayCharge(
             key=request.key,
@@ -227,6 +234,12 @@ class Charging(ChargingActivities):
         answer = await self._settle(request.case, request.key, outcome, request.now)
         return await self._with_renewed_card(gateway, request, answer)
 
+    async def _sent_by_another(self, gateway: Gateway, request: ChargeRequest) -> Attempted:
+        known = await self._store.attempts.state_of(request.key)
+        if known and known.sent and known.outcome is None:
+            return await self._looked_up(gateway, request.case, known, request.now)
+        return await self._settled(request.case, request.key, request.now)
+
     async def _with_renewed_card(self, gateway: Gateway, request: ChargeRequest, answer: Attempted) -> Attempted:
         """The network is asked for a newer card before the customer is."""
         if not answer.decline:
@@ -237,14 +250,18 @@ class Charging(ChargingActivities):
 
     # --- what became of it --------------------------------------------------------------------------------------------
 
-    async def _settle(self, case: CaseRef, key: str, found: LookUpOutcome, now: datetime) -> Attempted:
+    async def _settle(
+        self, case: CaseRef, key: str, found: LookUpOutcome, now: datetime, known: LedgerState | None = None
+    ) -> Attempted:
+        """`known`: what the ledger said before the gateway was asked. Another run or a webhook may have settled it
+        first; the ledger's answer is the one that counts."""
+        if isinstance(found, NeverArrived) and known and not await self._store.attempts.never_arrived(known, now):
+            found = _MAY_BE_UNDER_WAY
         outcome, decline, reference = _read(found)
         await self._store.declines.seen(decline, now)
-        await self._store.attempts.settle(key, outcome, decline, reference, now)
-        if outcome not in OPEN_OUTCOMES:
-            # Another run may have settled it first; the ledger's answer is the one that counts.
-            return await self._settled(case, key, now)
-        return Attempted(outcome=outcome, decline=decline)
+        if not isinstance(found, NeverArrived):
+            await self._store.attempts.settle(key, outcome, decline, reference, now)
+        return await self._settled(case, key, now)
 
     async def _settled(self, case: CaseRef, key: str, now: datetime) -> Attempted:
         settled = await self._store.attempts.state_of(key)
@@ -258,6 +275,12 @@ class Charging(ChargingActivities):
         if known.outcome is Outcome.SUCCEEDED and not known.told:
             await tell_owner(self._store, self._adapters, case, known, now)
         return Attempted(outcome=known.outcome or Outcome.UNKNOWN, decline=known.decline)
+
+    def _is_another_attempt(self, known: LedgerState, request: ChargeRequest) -> bool:
+        """What was begun at one gateway is never begun at another, should the settings name that one by now."""
+        if (known.credential_id, known.amount) != (request.credential_id, request.amount):
+            return True
+        return known.outcome is None and known.gateway not in (None, self._gateway_of(request))
 
     def _gateway_of(self, request: ChargeRequest) -> str:
         """A case that was decided on before routes were known names the kind of its gateway only."""
@@ -298,16 +321,21 @@ def _sending(request: ChargeRequest, gateway: str) -> Sending:
     return Sending(gateway=gateway, customer_id=customer_id, instrument=request.instrument)
 
 
-def _is_another_attempt(known: LedgerState, request: ChargeRequest) -> bool:
-    return (known.credential_id, known.amount) != (request.credential_id, request.amount)
-
-
 def _key_lives(gateway: Gateway, known: LedgerState) -> bool:
     return datetime.now(UTC) - known.reserved_at < gateway.capabilities.keys_live_for
 
 
 def _surely_not_under_way(known: LedgerState) -> bool:
-    return datetime.now(UTC) - known.reserved_at >= SURELY_NOT_UNDER_WAY
+    """Counted from the last call that was begun, not from the reservation: that may be much older."""
+    return datetime.now(UTC) - (known.last_sent_at or known.reserved_at) >= SURELY_NOT_UNDER_WAY
+
+
+def _now_of_sending(request: ChargeRequest) -> datetime:
+    """The case's time: that of the decision, and as long as the activity has waited and been repeated since."""
+    if not activity.in_activity():
+        return request.now
+    info = activity.info()
+    return request.now + max(info.started_time - info.scheduled_time, timedelta())
 
 
 def _read(found: LookUpOutcome) -> tuple[Outcome, Decline | None, str | None]:

@@ -120,10 +120,13 @@ ChargeAnswer = Annotated[Attempted | RefusedByRule | Stale | FraudSuspected, Fie
 
 
 class LookUpRequest(Record):
+    """`only_reads`: a gateway that can only be asked by repeating the request is not asked."""
+
     key: str
     gateway: str
     attempted_at: UtcTime
     now: UtcTime
+    only_reads: bool = False
 
 
 class MessageRequest(Record):

@@ -37,7 +37,8 @@ class Sending(Record):
 class LedgerState(Record):
     """Where an attempt stands. `sent` without `outcome`: the call was begun and nobody knows how it ended. `gateway`
     None: in rows from before there were several. `told`: the owner of the invoice knows of the money. `withdrawn`: the
-    reservation was given up, and nothing ever went out under its key, so that the key is free."""
+    reservation was given up, and nothing ever went out under its key, so that the key is free. `sends`: calls that were
+    begun; the last one at `last_sent_at` by our clock, `last_sent_now` by the case's."""
 
     key: str
     case_id: str | None
@@ -54,6 +55,9 @@ class LedgerState(Record):
     reference: str | None = None
     told: bool = False
     withdrawn: bool = False
+    sends: int = 0
+    last_sent_at: UtcTime | None = None
+    last_sent_now: UtcTime | None = None
 
 
 class Card(NamedTuple):
@@ -99,8 +103,9 @@ class AttemptLedger:
         """Under the credential's lock: asks the rules, then writes the reservation; the key's own does not count."""
         card = Card(proposed.credential_id, proposed.fingerprint)
         async with self._pool.acquire() as connection, connection.transaction():
-            locked = f"{case.source}/{case.account}/{card.fingerprint or card.credential_id}"
-            await self._queries.lock_credential(connection, credential=locked)
+            # One case may know the card's fingerprint and another only the token; in one order nobody waits for ever.
+            for name in sorted({card.credential_id, card.fingerprint or card.credential_id}):
+                await self._queries.lock_credential(connection, credential=f"{case.source}/{case.account}/{name}")
             (entries,) = await self._entries(connection, case, [card], at)
             verdict = may_attempt(tuple(e for e in entries if e.key != key), proposed, at)
             if isinstance(verdict, Allowed):
@@ -108,20 +113,36 @@ class AttemptLedger:
                 await self._queries.reserve_again(connection, key=key, at=at)
             return verdict
 
-    async def mark_sent(self, key: str, at: datetime) -> bool:
-        """Written before the first byte goes out: from here on silence means unknown. False when it is settled."""
-        async with self._pool.acquire() as connection:
-            return bool(await self._queries.mark_sent(connection, key=key, at=at))
+    async def mark_sent(self, key: str, at: datetime, quiet_for: timedelta | None = None) -> bool:
+        """Written before the first byte goes out: from here on silence means unknown. False when it is settled or was
+        given up. `quiet_for`: also when another run has begun to send it within that time; so it is where no key of the
+        gateway makes one of two."""
+        now = datetime.now(UTC)
+        since = now - quiet_for if quiet_for else None
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._queries.lock_attempt(connection, key=key)
+            return bool(await self._queries.mark_sent(connection, key=key, at=at, written_at=now, quiet_since=since))
 
     async def mark_unsent(self, key: str, at: datetime) -> None:
         """The gateway certainly did not accept it: the reservation stands, and it may be sent."""
         async with self._pool.acquire() as connection:
             await self._add_result(connection, key, UNSENT, None, None, at)
 
-    async def withdraw(self, key: str, at: datetime) -> None:
-        """A reservation that is not used must not block the credential; its key may be reserved anew."""
-        async with self._pool.acquire() as connection:
-            await self._add_result(connection, key, WITHDRAWN, None, None, at)
+    async def withdraw(self, known: LedgerState, at: datetime) -> bool:
+        """A reservation that is not used must not block the credential; its key may be reserved anew. False when
+        another run has begun to send it since `known` was read."""
+        return await self._give_up(known, WITHDRAWN, at)
+
+    async def never_arrived(self, known: LedgerState, at: datetime) -> bool:
+        """For good: whoever still would send it finds it settled. False when another run has begun to send it since
+        `known` was read."""
+        return await self._give_up(known, Outcome.NOT_ACCEPTED.value, at)
+
+    async def _give_up(self, known: LedgerState, outcome: str, at: datetime) -> bool:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._queries.lock_attempt(connection, key=known.key)
+            given = {"key": known.key, "outcome": outcome, "sends": known.sends, "at": at}
+            return bool(await self._queries.give_up(connection, **given))
 
     async def settle(
         self, key: str, outcome: Outcome, decline: Decline | None, reference: str | None, at: datetime
@@ -227,7 +248,8 @@ def _state(row: Any) -> LedgerState:
         credential_id=row["credential_id"],
         amount=Money(amount_minor=row["amount_minor"], currency=row["currency"]),
         reserved_at=row["reserved_at"],
-        sent=result not in _NOTHING_WENT_OUT,
+        # Of two runs the one that certainly had no effect may write last.
+        sent=result not in _NOTHING_WENT_OUT or (result == UNSENT and row["under_way"]),
         initiator=row["initiator"],
         gateway=row["gateway"],
         gateway_customer_id=row["gateway_customer_id"],
@@ -237,6 +259,9 @@ def _state(row: Any) -> LedgerState:
         reference=row["reference"],
         told=row["told"],
         withdrawn=result == WITHDRAWN,
+        sends=row["sends"],
+        last_sent_at=row["last_sent_at"],
+        last_sent_now=row["last_sent_now"],
     )
 
 

@@ -238,7 +238,7 @@ async def test_a_run_that_comes_back_after_another_one_has_settled_sends_nothing
     request = await till.request()
     real = till.store.attempts.mark_sent
 
-    async def overtaken(key: str, at: datetime) -> bool:
+    async def overtaken(key: str, at: datetime, *_: Any) -> bool:
         await till.store.attempts.settle(key, Outcome.NOT_ACCEPTED, None, None, at)
         return await real(key, at)
 

@@ -16,8 +16,17 @@ where a.source = :source and a.account = :account and a.at > :since
 order by a.at;
 
 -- name: by_key(key)^
-select a.*, r.outcome, r.decline, r.reference, t.key is not null as told
+-- Under way: one more call was begun than certainly had no effect, whichever of several runs of an activity wrote last.
+select a.*, r.outcome, r.decline, r.reference, t.key is not null as told, s.sends, s.under_way, s.last_sent_at,
+    s.last_sent_now
 from attempts a
+cross join lateral (
+    select count(*) filter (where outcome = 'sent') as sends,
+        count(*) filter (where outcome = 'sent') > count(*) filter (where outcome = 'unsent') as under_way,
+        max(written_at) filter (where outcome = 'sent') as last_sent_at,
+        max(at) filter (where outcome = 'sent') as last_sent_now
+    from attempt_results where key = a.key
+) s
 left join lateral (
     select outcome, decline, reference from attempt_results where key = a.key
     order by array_position(array['succeeded', 'declined', 'not_accepted'], outcome) nulls last, id desc limit 1
@@ -55,13 +64,34 @@ insert into attempt_results (key, outcome, at)
 select :key, 'reserved', :at
 where (select outcome from attempt_results where key = :key order by id desc limit 1) = 'withdrawn';
 
--- name: mark_sent(key, at)$
--- What is settled is not sent any more.
-insert into attempt_results (key, outcome, at)
-select :key, 'sent', :at
+-- name: lock_attempt(key)$
+select pg_advisory_xact_lock(hashtextextended('attempt ' || :key, 0));
+
+-- name: mark_sent(key, at, written_at, quiet_since)$
+-- What is settled or was given up is not sent any more; with `quiet_since`, nor is what was sent after it and may be
+-- under way.
+insert into attempt_results (key, outcome, at, written_at)
+select :key, 'sent', :at, :written_at
 where not exists (
     select from attempt_results where key = :key and outcome in ('succeeded', 'declined', 'not_accepted')
 )
+and (select outcome from attempt_results where key = :key order by id desc limit 1) is distinct from 'withdrawn'
+and (
+    :quiet_since::timestamptz is null
+    or (
+        select count(*) filter (where outcome = 'sent') <= count(*) filter (where outcome = 'unsent')
+            or max(written_at) filter (where outcome = 'sent') <= :quiet_since::timestamptz
+        from attempt_results where key = :key
+    )
+)
+returning true;
+
+-- name: give_up(key, outcome, sends, at)$
+-- Only if nobody has begun to send since then.
+insert into attempt_results (key, outcome, at)
+select :key, :outcome, :at
+where (select count(*) from attempt_results where key = :key and outcome = 'sent') = :sends
+    and exists (select from attempts where key = :key)
 returning true;
 
 -- name: add_result(key, outcome, category, decline, reference, at)!
