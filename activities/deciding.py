@@ -69,4 +69,5 @@ async def _gateways(watched: Watched, routes: Routes, facts: CaseFacts, now: dat
         route = routes.route_of(facts.case)
     except Misconfigured:
         return ()
-    return tuple([await watched.view(name, facts.instrument, facts.case, now) for name in route])
+    views = [await watched.view(name, facts.instrument, facts.case, now) for name in route]
+    return tuple([view.model_copy(update={"payment_types": routes.payment_types_of(view.name)}) for view in views])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from activities.errors import Misconfigured
+from policies.instruments import PaymentType
 from policies.keys import CaseRef
 from policies.surroundings import Coexistence
 
@@ -17,12 +18,14 @@ Setting = TypeVar("Setting")
 @dataclass(frozen=True)
 class Routes:
     """`owners`: by place, the name of who owns the invoices; a gateway ("gateway/account", or `sandbox`) or another
-    system. `collectors`: by place, the gateways that collect, first choice first; left out, the owner itself."""
+    system. `collectors`: by place, the gateways that collect, first choice first; left out, the owner itself.
+    `payment_types`: by gateway, what it collects."""
 
     gateways: frozenset[str]
     owners: Mapping[str, str]
     collectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     coexistence: Mapping[str, Coexistence] = field(default_factory=dict)
+    payment_types: Mapping[str, tuple[PaymentType, ...]] = field(default_factory=dict)
 
     def owner_of(self, source: str, account: str) -> str:
         """A gateway account that is set up under the name of the place owns it, unless something else was said."""
@@ -52,6 +55,10 @@ class Routes:
 
     def coexistence_at(self, case: CaseRef) -> Coexistence:
         return _at(self.coexistence, case.source, case.account) or "replace"
+
+    def payment_types_of(self, gateway: str) -> tuple[PaymentType, ...]:
+        """By a gateway's name; every kind where it is not known."""
+        return self.payment_types.get(gateway, tuple(PaymentType))
 
     def named(self) -> Iterable[tuple[str, str]]:
         """(setting, gateway) of every gateway that a route names."""

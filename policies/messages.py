@@ -14,6 +14,7 @@ from policies.calendars.contact import ALL_DAY, next_contact_time
 from policies.document import Channel, ScheduledMessage, ScheduledOffer
 from policies.due import Due, after_the_failure, in_turn
 from policies.facts import LOST_ACCESS, MessageStatus
+from policies.offers import possible
 from policies.situation import Situation
 from policies.steps import AnyStep, Basis, Notify, Offer
 from policies.words import words_for
@@ -141,7 +142,7 @@ def _planned(here: Situation) -> Iterator[_Planned]:
     for number, offer in enumerate(here.policy.offers, start=1):
         name = f"offer_{number}"
         channels = channels_left(here, name, offer.channels)
-        if channels and _is_for(here, offer):
+        if channels and _is_for(here, offer) and possible(here, offer.offers):
             yield here.started + offer.after, name, offer, channels
 
 
@@ -181,13 +182,14 @@ def _as_step(
             words=said,
             basis=basis,
         )
+    offered = possible(here, words.offers)
     return Offer(
         at=at,
         name=upcoming.name,
-        offers=words.offers,
+        offers=offered,
         channels=channels,
         because=f"other ways to pay are offered {after_the_failure(words.after)}",
-        words=said.model_copy(update={"offers": words.offers}),
+        words=said.model_copy(update={"offers": offered}),
         basis=basis,
     )
 

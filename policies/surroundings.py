@@ -3,6 +3,7 @@
 from typing import Literal
 
 from policies.base import Record, UtcTime
+from policies.instruments import PaymentType
 from policies.network_rules import LedgerEntry
 from policies.ways_to_pay import WayToPay
 
@@ -32,12 +33,14 @@ class CustomerView(Record):
 
 class GatewayView(Record):
     """A gateway that may collect the invoice. `down_until`: it fails for everybody, and this case looks again then;
-    None: it may be charged. `probe_due`: it still is out of order, and one charge may try. `because`: what was seen."""
+    None: it may be charged. `probe_due`: it still is out of order, and one charge may try. `because`: what was seen.
+    `payment_types`: what it collects."""
 
     name: str
     down_until: UtcTime | None = None
     probe_due: bool = False
     because: str = ""
+    payment_types: tuple[PaymentType, ...] = tuple(PaymentType)
 
 
 class Surroundings(Record):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -102,7 +102,10 @@ def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapter
     owners = {name: one.owner for name, one in built.items() if one.owner}
     owners |= {name: make_merchant_owner(merchant, session) for name, merchant in settings.merchant_owners.items()}
     return Adapters(
-        routes=routes_of(settings),
+        routes=replace(
+            routes_of(settings),
+            payment_types={name: one.gateway.capabilities.payment_types for name, one in built.items()},
+        ),
         owners=owners,
         gateways={name: one.gateway for name, one in built.items()},
         channels={

@@ -570,7 +570,7 @@ def test_an_offer_carries_the_ways_to_pay() -> None:
     facts = case(Category.EXPIRED_CARD, messages=QUIET[:-1])
     step = step_of(facts, day(6))
     assert isinstance(step, Offer)
-    assert step.offers == step.words.offers == ("bank_transfer", "other_card")
+    assert step.offers == step.words.offers == ("direct_debit", "wallet", "bank_transfer", "other_card")
 
 
 def test_words_tell_when_the_next_attempt_is() -> None:

@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, TypeVar
 
@@ -70,7 +70,15 @@ async def reached(settings: Settings) -> AsyncIterator[Reach]:
         way_out = "start it, or mend RECOUP_TEMPORAL_ADDRESS and RECOUP_TEMPORAL_NAMESPACE"
         raise Mistake(f"Temporal at {settings.temporal_address} does not answer; {way_out}") from error
     async with opened_store(settings) as store:
-        yield Reach(store, temporal, routes_of(settings))
+        yield Reach(store, temporal, _routes(settings))
+
+
+def _routes(settings: Settings) -> Routes:
+    """As in a worker, whose decisions know what each gateway collects."""
+    from workers.gateway_matrix import GATEWAYS
+
+    collects = {name: GATEWAYS[account.kind].payment_types for name, account in settings.gateway_accounts().items()}
+    return replace(routes_of(settings), payment_types=collects)
 
 
 def selection(new: PolicySnapshot, held: str | None, segment: str | None, every: bool) -> Selection:
