@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.adapters import Adapters
 from activities.errors import Misconfigured
+from activities.payments_elsewhere import tell_owner
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup, Rejected, Speaker
 from activities.store.attempts import LedgerState
 from activities.store.cases import CaseRow, Task
@@ -37,12 +38,12 @@ from policies.events import (
     PaymentFailed,
     PaymentMethodChanged,
     PaymentSucceeded,
-    SourceEvent,
     Unreadable,
 )
 from policies.facts import Outcome
 from policies.invoices import InvoiceNow, InvoiceStatus, SeenAttempt
 from policies.keys import CaseRef
+from workers.attempt_news import as_paid, overturns, paid_after_all
 from workflows.contracts import TASK_QUEUE, ActionEnvelope, DunningInput
 from workflows.dunning import DunningWorkflow
 
@@ -140,8 +141,11 @@ class Deliveries:
             await self._store.customers.hear(source, account, told.customer_id, told.said, event.happened_at)
         if isinstance(event, CustomerChanged):
             return Delivered(case_id=None)
-        if ours := await self._attempt_of_ours(row.source, said):
+        ours = await self._attempt_of_ours(row.source, said)
+        if ours and not overturns(ours, said):
             return await self._deliver_outcome(ours, said)
+        if ours:
+            return await self._deliver_overturned(ours, said)
         if isinstance(event, PaymentFailed) and not row.replay:
             await self._store.declines.seen(event.decline, event.happened_at)
         fates: list[Fate] = []
@@ -173,15 +177,24 @@ class Deliveries:
         outcome = Outcome.SUCCEEDED if paid else Outcome.DECLINED
         decline = event.decline or classify(ours.gateway or "", None) if isinstance(event, PaymentFailed) else None
         await self._store.attempts.settle(ours.key, outcome, decline, said.reference, event.happened_at)
-        settled = AttemptSettled(
-            event_id=event.event_id, happened_at=event.happened_at, invoice_id=case.invoice_id, key=ours.key
-        )
+        settled = AttemptSettled(event_id=event.event_id, happened_at=event.happened_at, key=ours.key)
         if await self._signal(case, settled.kind, settled):
             return Delivered(case_id=case.case_id)
         row = await self._store.cases.latest(case.case_id)
         if row and paid and not ours.told and ours.outcome is not Outcome.SUCCEEDED:
-            await self._store.cases.add_task(_paid_after_all(row, ours, event))
+            await self._store.cases.add_task(paid_after_all(row, ours, event))
         return Ignored(reason=IgnoredBecause.LATE, detail=f"the case of attempt {ours.key} has ended")
+
+    async def _deliver_overturned(self, ours: LedgerState, said: Addressed) -> Fate:
+        """Money that came was taken back, or a refused attempt was paid after all: the ledger keeps the first word, the
+        case hears of the invoice what it would hear if somebody else had tried."""
+        event, case = said.event, CaseRef.from_case_id(ours.case_id or "")
+        assert isinstance(event, PaymentSucceeded | PaymentFailed)  # noqa: S101 - _attempt_of_ours finds no other
+        about = event.model_copy(update={"invoice_id": case.invoice_id})
+        if isinstance(about, PaymentSucceeded):
+            await tell_owner(self._store, self._adapters, case, as_paid(ours, said), about.happened_at)
+            return await self._deliver_about(case, about, said.model_copy(update={"one_payment": True}))
+        return await self._deliver_about(case, about, said)
 
     async def _count_attempt(self, case: CaseRef, said: Addressed) -> None:
         """What somebody else tried counts for the networks from when it is told (P4)."""
@@ -355,18 +368,6 @@ def _not_dunning(invoice: InvoiceNow) -> Ignored | None:
     if invoice.collected_manually or invoice.due.amount_minor <= 0:
         return Ignored(reason=_NOT_DUNNING, detail="the invoice is collected manually or nothing is owed")
     return None
-
-
-def _paid_after_all(closed: CaseRow, ours: LedgerState, event: SourceEvent) -> Task:
-    ended = closed.outcome.value if closed.outcome else "ended"
-    return Task(
-        key=f"paid_after_all/{ours.key}",
-        case_id=closed.case_id,
-        kind="unsettled_attempt",
-        assignee="ops",
-        summary=f"an attempt without an answer took {ours.amount} after the case was {ended}; book it or refund it",
-        created_at=event.happened_at,
-    )
 
 
 def _settles(event: CaseEvent) -> InvoiceStatus | None:
