@@ -188,7 +188,8 @@ def _authorisation(event: _Event) -> Addressed | Ignored:
     if event.amount.amount_minor == 0:
         return not_dunning("a zero amount: a way to pay was checked or stored, nothing was to be paid")
     if not event.succeeded:
-        return _marked(event, _failed(event))
+        refused = _failed(event)
+        return _marked(event, refused.model_copy(update={"reference": reference(event.about, "pspReference")}))
     paid = _told(event, PaymentSucceeded, paid=event.amount)
     is_part = any(map(_ORDER.fullmatch, event.extra.fields))
     return _marked(event, paid.model_copy(update={"one_payment": is_part}))

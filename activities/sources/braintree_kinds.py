@@ -68,7 +68,7 @@ def _subscription_failed(said: Notification) -> Addressed | Ignored:
         return not_dunning("first payment of a new subscription")
     latest = next(payments_of(claim, FAILED), None)
     past_due = subscription.optional_text("status") == PAST_DUE
-    return _failed(
+    failed = _failed(
         said,
         claim,
         latest,
@@ -76,6 +76,17 @@ def _subscription_failed(said: Notification) -> Addressed | Ignored:
         # While it is past due, that is the day of Braintree's next automatic retry.
         retries_at=subscription.optional_moment_of_text("next_billing_date") if past_due else None,
     )
+    return _of_attempt(failed, latest) if latest and latest.node("subscription") else failed
+
+
+def _of_attempt(said: Addressed | Ignored, transaction: Node) -> Addressed | Ignored:
+    """With the transaction, as the owner names it among the attempts of others. Not where another way to pay was tried
+    than the event names: the attempt would count on the wrong one."""
+    if isinstance(said, Ignored) or not isinstance(said.event, PaymentFailed):
+        return said
+    if credential_of(transaction) not in (None, said.event.credential_id):
+        return said
+    return said.model_copy(update={"reference": transaction.id_or_none("id")})
 
 
 def _subscription_paid(said: Notification) -> Addressed | Ignored:
@@ -105,7 +116,7 @@ def _transaction(said: Notification) -> Addressed | Ignored:
     if transaction.optional_text("type") == "credit":
         return not_dunning("a refund")
     if status in FAILED:
-        return _marked(_failed(said, claim, transaction, _amount(transaction)), transaction)
+        return _marked(_of_attempt(_failed(said, claim, transaction, _amount(transaction)), transaction), transaction)
     if status in PAID:
         return _marked(_paid(said, claim, transaction), transaction)
     return not_dunning(f"the transaction is {shown(status)}")

@@ -77,7 +77,8 @@ class _Claim:
     def of_payment(cls, payment: Node) -> "_Claim":
         agreement = payment.optional_id("billing_agreement_id")
         if agreement and not agreement.startswith(REFERENCE_AGREEMENT):
-            return cls(agreement, subscription_id=agreement)
+            # What is charged is the subscription, as its owner says too; the means behind it are the payer's matter.
+            return cls(agreement, subscription_id=agreement, credential_id=agreement)
         number = payment.optional_id("invoice_number") or payment.optional_id("invoice_id")
         if number:
             return cls(number, credential_id=agreement)
@@ -178,7 +179,8 @@ def _refused(event: _Event) -> Addressed | Ignored:
             decline=_decline(event.about),
         ),
         lookup=claim.lookup,
-        **_our_mark(event.about),
+        # As the owner names it among the attempts of others.
+        **{"reference": event.about.id_or_none("id"), **_our_mark(event.about)},
         running_account=claim.is_subscription,
     )
 

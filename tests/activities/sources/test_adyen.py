@@ -92,6 +92,7 @@ def test_a_refused_payment_opens_a_case_with_all_that_it_says() -> None:
                 sms=ContactPoint(address="+31612345678"),
             ),
         ),
+        reference="GHT5KX2PQ9LNRK82",
     )
 
 
@@ -379,7 +380,8 @@ RECORDED: dict[str, Addressed | str] = {
                 customer_action=CustomerAction.CONTACT_BANK,
                 decided_by="amex 100",
             ),
-        )
+        ),
+        reference="ABC6DEF9GHIJK4X3",
     ),
     "AUTORESCUE__adyen-openapi": Addressed(event=PaymentSucceeded(**EXAMPLE, paid=EURO_10)),
     "CAPTURE_FAILED__adyen-openapi": Addressed(

@@ -29,7 +29,20 @@ def test_an_attempt_of_ours_is_settled_by_its_mark_and_adyen_s_reference(success
 )
 def test_what_is_no_key_of_ours_is_nobody_s_attempt(mark: Any) -> None:
     other = told(extra={"metadata.recoup_attempt": mark})
-    assert (other.attempt_key, other.reference) == (None, None)
+    assert other.attempt_key is None
+    assert told(success="true", extra={"metadata.recoup_attempt": mark}).reference is None
+
+
+def test_a_refused_attempt_of_another_is_named_by_adyen_s_reference_of_the_payment() -> None:
+    assert told(pspReference="NC6HT9CRT65ZGN82").reference == "NC6HT9CRT65ZGN82"
+    assert told(pspReference="no id of Adyen's").reference is None
+
+
+@pytest.mark.parametrize("code", ["CAPTURE_FAILED", "CHARGEBACK", "NOTIFICATION_OF_CHARGEBACK"])
+def test_money_that_did_not_stay_is_no_attempt_of_its_own(code: str) -> None:
+    answer = normalise(shape("authorisation_refused", code=code))
+    assert isinstance(answer, Addressed)
+    assert answer.reference is None
 
 
 def test_a_capture_is_no_attempt() -> None:

@@ -90,7 +90,26 @@ def test_news_of_a_sale_of_ours_repeats_the_key_of_its_attempt(status: str) -> N
 @pytest.mark.parametrize("order_id", ["order-17", KEY[:-1], KEY.upper(), KEY + "0", ""])
 def test_an_order_id_of_somebody_else_is_no_key_of_ours(order_id: str) -> None:
     answer = normalise(XML["transaction"].replace("<type>", f"<order-id>{order_id}</order-id><type>"))
-    assert (answer.attempt_key, answer.reference) == (None, None)
+    assert answer.attempt_key is None
+
+
+def test_a_failure_names_the_transaction_by_which_its_owner_lists_the_attempt() -> None:
+    assert normalise(XML["transaction"]).reference == "rcpdebit"
+    for kind in ("subscription_charged_unsuccessfully", "subscription_went_past_due"):
+        answer = normalise(XML["subscription"].replace("subscription_charged_unsuccessfully", kind))
+        assert (answer.reference, answer.event.credential_id) == ("rcptxn2", "rcptoken")
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("<token>rcptoken</token>", "<token>another</token>"),
+        ("<status>processor_declined</status>", "<status>settled</status>"),
+    ],
+)
+def test_an_attempt_on_another_way_to_pay_or_none_at_all_is_not_named(written: str, instead: str) -> None:
+    assert written in XML["subscription"]
+    assert normalise(XML["subscription"].replace(written, instead)).reference is None
 
 
 DISPUTE_AT = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -150,7 +150,8 @@ def test_the_claim_of_a_payment_is_its_subscription_else_its_invoice_else_it_is_
         assert (answer.event.invoice_id, answer.lookup) == (invoice_id, lookup)
         assert answer.running_account is (invoice_id == "I-RCPSUB1")
     agreement = fields.get("billing_agreement_id", "I-RCPSUB1")
-    assert refused.event.credential_id == (agreement if agreement == "B-RCP" else None)
+    assert refused.event.credential_id == (agreement if agreement is not ... else None)
+    assert (refused.reference, paid.reference) == ("RCPSALE1", None)
     assert refused.event.subscription_id == (None if "billing_agreement_id" in fields else "I-RCPSUB1")
 
 
@@ -163,7 +164,8 @@ def test_a_refused_card_carries_the_processors_answer_and_the_networks_advice(ki
             invoice_id="INV-2026-7",
             amount=Money(amount_minor=2900, currency="JPY"),
             decline=classify("paypal", "5120", None, "02", network=Network.MASTERCARD),
-        )
+        ),
+        reference="RCPCAPTURE1",
     )
 
 
@@ -190,7 +192,7 @@ def test_a_capture_that_carries_a_key_of_ours_settles_that_attempt(kind: str) ->
     assert (ours.attempt_key, ours.reference) == (key, SHAPES["capture_declined"]["resource"]["id"])
     for mark in (..., "", "order-7", key.upper(), key + "0", 7):
         theirs = normalise(shape("capture_declined", kind, custom_id=mark))
-        assert (theirs.attempt_key, theirs.reference) == (None, None)
+        assert theirs.attempt_key is None
 
 
 def test_the_completed_capture_of_an_invoice_pays_it() -> None:
