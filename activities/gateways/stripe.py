@@ -222,7 +222,7 @@ class StripeGateway:
         async for intent in self._stripe.each("/v1/payment_intents", customer=sent.customer_id, created=created):
             if mark_of(intent) == sent.key:
                 charge = first_marked(await charges_of(self._stripe, intent), sent.key)
-                return _of_charge(charge, intent, sent) if charge else _of_intent(intent, sent)
+                return _of_charge(charge, intent, sent) if charge else _of_uncharged(intent, sent)
         return NeverArrived()
 
     async def _as_charged(self, customer_id: str, credential_id: str, until: datetime) -> Node | None:
@@ -271,6 +271,15 @@ def _of_intent(intent: Node, charge: GatewayCharge) -> Succeeded | Declined | Pe
         decline = confirmation_needed(charge.instrument, charge.initiator)
         return Declined(reference=intent.id("id"), decline=decline)
     return Unknown(reason="Stripe has the payment, neither made nor refused")
+
+
+def _of_uncharged(intent: Node, sent: GatewayCharge) -> Succeeded | Declined | Pending | Unknown:
+    """Stripe refuses some payments before it makes a charge, such as those that need the customer: then the intent
+    waits for another way to pay, and its error says why. Of an intent that is ours alone."""
+    error = intent.node("last_payment_error")
+    if intent.fields.get("status") != "requires_payment_method" or error is None:
+        return _of_intent(intent, sent)
+    return Declined(reference=intent.id("id"), decline=decline_of_error(error, sent.initiator, sent.instrument))
 
 
 def _of_charge(charge: Node, intent: Node, sent: GatewayCharge) -> Succeeded | Declined | Pending | Unknown:

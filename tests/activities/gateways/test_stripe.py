@@ -346,6 +346,19 @@ class TestStripeGatewayForOthers(GatewayContract):
             await stand.gateway.charge(charge.model_copy(update={"customer_id": ""}))
         assert stand.stripe.asked == []
 
+    async def test_what_was_refused_before_a_charge_was_made_is_found_as_refused(self, stand: StripeStand) -> None:
+        charge = stand.card_that("authentication_required")
+        outcome = await stand.gateway.charge(charge)
+        (made,) = stand.world.all("charge")
+        del stand.world.things[made["id"]]
+        (intent,) = stand.world.all("payment_intent")
+        intent["latest_charge"] = None
+        del intent["last_payment_error"]["charge"]
+        found = await stand.gateway.look_up(sent(charge))
+        assert isinstance(found, Declined)
+        assert isinstance(outcome, Declined)
+        assert (found.reference, found.decline) == (intent["id"], outcome.decline)
+
 
 @pytest.mark.parametrize(
     ("minor", "currency", "at_stripe_"), [(2900, "EUR", 2900), (500, "ISK", 50000), (700, "MGA", 7), (500, "JPY", 500)]
