@@ -67,6 +67,7 @@ CLOCKS_APART = timedelta(minutes=2)
 """By so much Braintree's clock may be behind ours when a retry is looked for by its time."""
 
 REMEMBERED = 10_000
+DUPLICATE = "duplicate"
 _NOT_PAST_DUE = braintree.ErrorCodes.Transaction.SubscriptionStatusMustBePastDue
 
 
@@ -210,12 +211,12 @@ class BraintreeGateway:
         return await self._moved(charge, lambda gateway: gateway.transaction.sale(sale))
 
     async def _sale_of(self, charge: GatewayCharge) -> Any:
-        """By the order id; of several (there should be none) the one that took money counts."""
+        """By the order id; of several (there should be none) one that took money counts, then one that still may."""
         found = await self._client.read(
             lambda gateway: list(gateway.transaction.search(braintree.TransactionSearch.order_id == charge.key))
         )
         sales = [sale for sale in found if sale.type == braintree.Transaction.Type.Sale]
-        return min(sales, key=lambda sale: not is_paid(sale), default=None)
+        return min(sales, key=lambda sale: (not is_paid(sale), sale.status != UNDER_WAY), default=None)
 
     # Both
 
@@ -239,6 +240,9 @@ def _told_of(result: Any, charge: GatewayCharge) -> ChargeOutcome:
     if _NOT_PAST_DUE in codes_of(result):
         return Unknown(reason="the subscription is not past due any more: this request moved no money")
     if result is not None and result.transaction is not None:
+        if not charge.owned_here and field(result.transaction, "gateway_rejection_reason") == DUPLICATE:
+            # Our key is in the order id, which Braintree compares: this very sale was made before.
+            return Unknown(reason="Braintree has a sale under this key already; its records tell what became of it")
         return outcome_of(result.transaction, charge.initiator)
     accepted(result)
     return Unknown(reason="Braintree accepted the charge and told no transaction")

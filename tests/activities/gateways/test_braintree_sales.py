@@ -7,6 +7,7 @@ import pytest
 from activities.errors import Misconfigured
 from activities.gateways.contract import (
     Succeeded,
+    Unknown,
     UpdateSession,
 )
 from policies.instruments import Initiator, Network, PaymentType
@@ -78,6 +79,17 @@ class TestSales:
             stand.world.transact(refusing, PRICE, order_id=KEY)
         paid = stand.world.transact(stand.world.methods[charge.credential_id], PRICE, order_id=KEY)
         assert await stand.gateway.look_up(sent(charge)) == Succeeded(reference=paid["id"])
+
+    async def test_one_that_is_under_way_counts_before_a_refused_one(self, stand: BraintreeStand) -> None:
+        charge = stand.charge_of(owned_here=False)
+        stand.world.transact(stand.world.methods[charge.credential_id], PRICE, order_id=KEY)["status"] = "authorizing"
+        refusing = stand.world.add(Method("refusing", charge.customer_id, "processor_declined", "2001"))
+        stand.world.transact(refusing, PRICE, order_id=KEY)
+        assert isinstance(await stand.gateway.look_up(sent(charge)), Unknown)
+
+    async def test_a_duplicate_of_our_own_sale_is_no_refusal(self, stand: BraintreeStand) -> None:
+        charge = stand.charge_of(owned_here=False, status="gateway_rejected", code="duplicate")
+        assert isinstance(await stand.gateway.charge(charge), Unknown)
 
     async def test_an_unknown_card_is_our_fault(self, stand: BraintreeStand) -> None:
         charge = stand.charge_of(owned_here=False).model_copy(update={"credential_id": "nobodys"})
