@@ -82,8 +82,9 @@ class TestSales:
 
     async def test_one_that_is_under_way_counts_before_a_refused_one(self, stand: BraintreeStand) -> None:
         charge = stand.charge_of(owned_here=False)
-        stand.world.transact(stand.world.methods[charge.credential_id], PRICE, order_id=KEY)["status"] = "authorizing"
         refusing = stand.world.add(Method("refusing", charge.customer_id, "processor_declined", "2001"))
+        stand.world.transact(refusing, PRICE, order_id=KEY)
+        stand.world.transact(stand.world.methods[charge.credential_id], PRICE, order_id=KEY)["status"] = "authorizing"
         stand.world.transact(refusing, PRICE, order_id=KEY)
         assert isinstance(await stand.gateway.look_up(sent(charge)), Unknown)
 
