@@ -8,7 +8,6 @@ It is no Adyen: no risk checks, no 3-D Secure beyond its first answer, no captur
 checkout. What a bank says hangs on the stored way to pay, as the test keeps it (`store`).
 """
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from tests.fixtures.troubled import Trouble
+from tests.fixtures.troubled import Trouble, answering_everything, in_trouble
 
 API_KEY = "AQE-a-key-made-up-for-tests"
 MERCHANT = "RecoupTestECOM"
@@ -99,7 +98,7 @@ class AdyenServer:
 
     async def _payment(self, request: web.Request, body: Fields) -> web.StreamResponse:
         if self.money_trouble:
-            return await trouble_of(self.money_trouble, request)
+            return await in_trouble(self.money_trouble, request, ANSWERS, b'{"resultCode": "Autho')
         if self.redirects:
             raise web.HTTPFound("/v72/storedPaymentMethods")
         if self.refusal:
@@ -112,7 +111,7 @@ class AdyenServer:
         self._answers[key] = answer
         if self.swallowed:
             self.swallowed = False
-            return await trouble_of(Trouble.CLOSES, request)
+            return await in_trouble(Trouble.CLOSES, request, ANSWERS, b'{"resultCode": "Autho')
         return web.json_response(answer, headers={"Idempotency-Key": key})
 
     def _paid(self, body: Fields) -> Fields:
@@ -146,33 +145,8 @@ def _session(body: Fields) -> Fields:
     }
 
 
-async def trouble_of(trouble: Trouble, request: web.Request) -> web.StreamResponse:
-    if trouble in ANSWERS:
-        status, body, headers = ANSWERS[trouble]
-        return web.json_response(body, status=status, headers=headers)
-    if trouble is Trouble.NONSENSE:
-        return web.Response(text="OK")
-    if trouble is Trouble.HANGS:
-        await asyncio.sleep(30)
-    answer = web.StreamResponse(headers={"Content-Length": "500"})
-    if trouble is Trouble.CUTS_SHORT:
-        await answer.prepare(request)
-        await answer.write(b'{"resultCode": "Autho')
-    if request.transport:
-        request.transport.abort()
-    return answer
-
-
 @asynccontextmanager
 async def running_adyen() -> AsyncIterator[AdyenServer]:
     server = AdyenServer()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with answering_everything(server.handle) as server.url:
         yield server
-    finally:
-        await runner.cleanup()

@@ -178,9 +178,11 @@ class GatewayContract:
 
     @pytest.mark.parametrize("trouble", [*NO_ANSWER, Trouble.REFUSES])
     async def test_a_look_up_without_an_answer_is_asked_again(self, stand: GatewayStand, trouble: Trouble) -> None:
-        if stand.gateway.capabilities.looks_up == "by_repeating":
-            pytest.skip("there is no reading that could go unanswered; repeating is charging, see above")
         async with stand.troubled_readings(trouble) as gateway:
+            if stand.gateway.capabilities.looks_up == "by_repeating":
+                # There is no reading that could go unanswered; repeating is charging, see above.
+                assert isinstance(await gateway.look_up(sent(SOME_CHARGE)), Unknown)
+                return
             with pytest.raises(Unavailable):
                 await gateway.look_up(sent(SOME_CHARGE))
 

@@ -7,7 +7,6 @@ It is no GoCardless: banks, dates of collection, notifications, Success+, payout
 what a bank says is said by the test (`settle`). Idempotency keys of actions are ignored, for none are documented.
 """
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from tests.fixtures.sandbox import START
-from tests.fixtures.troubled import Trouble
+from tests.fixtures.troubled import Trouble, answering_everything, in_trouble
 
 TOKEN = "sandbox_a-token-made-up-for-tests"
 USABLE = {"pending_customer_approval", "pending_submission", "submitted", "active"}
@@ -164,7 +163,7 @@ class GoCardlessServer:
         if resource not in self.kept:
             raise Error(404, "invalid_api_usage", "resource_not_found")
         if request.method == "GET" and self.reading_trouble:
-            return await trouble_of(self.reading_trouble, request)
+            return await in_trouble(self.reading_trouble, request, ANSWERS, b'{"payments": {"id": "PM')
         if request.method == "GET":
             return web.json_response(self._one(resource, rest[0]) if rest else self._list(resource, request.query))
         moves_money = resource == "payments" and rest[2:] in ([], ["retry"])
@@ -172,13 +171,13 @@ class GoCardlessServer:
             status, told, _ = ANSWERS[Trouble.SLOW_DOWN]
             return web.json_response(told, status=status, headers=self.full_until)
         if moves_money and self.money_trouble:
-            return await trouble_of(self.money_trouble, request)
+            return await in_trouble(self.money_trouble, request, ANSWERS, b'{"payments": {"id": "PM')
         if moves_money and self.redirects_money:
             raise web.HTTPFound(f"/payments/{next(iter(self.kept['payments']))}")
         answer = self._acted(resource, rest[0], rest[2], body) if rest else self._created(resource, body, request)
         if moves_money and self.swallowed:
             self.swallowed = False
-            return await trouble_of(Trouble.CLOSES, request)
+            return await in_trouble(Trouble.CLOSES, request, ANSWERS, b'{"payments": {"id": "PM')
         return answer
 
     def _one(self, resource: str, identity: str) -> Fields:
@@ -268,34 +267,8 @@ class GoCardlessServer:
         self.tell(payment, "resubmission_requested", metadata, origin="api", cause="payment_retried")
 
 
-async def trouble_of(trouble: Trouble, request: web.Request) -> web.StreamResponse:
-    if trouble in ANSWERS:
-        status, body, headers = ANSWERS[trouble]
-        return web.json_response(body, status=status, headers=headers)
-    if trouble is Trouble.NONSENSE:
-        return web.Response(text="OK")
-    if trouble is Trouble.HANGS:
-        await asyncio.sleep(30)
-    answer = web.StreamResponse(headers={"Content-Length": "500"})
-    if trouble is Trouble.CUTS_SHORT:
-        await answer.prepare(request)
-        await answer.write(b'{"payments": {"id": "PM')
-    if request.transport:
-        request.transport.abort()
-    return answer
-
-
 @asynccontextmanager
 async def running_gocardless() -> AsyncIterator[GoCardlessServer]:
     server = GoCardlessServer()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with answering_everything(server.handle) as server.url:
         yield server
-    finally:
-        await runner.cleanup()
