@@ -1,13 +1,15 @@
 """Every call to a gateway counts for its health, and while it is out of order only a probe goes through."""
 
+import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 from datetime import datetime
 
 import asyncpg
 
 from activities.errors import Misconfigured, NotFound, OutsideError
-from activities.gateways.contract import ChargeOutcome, Declined, Gateway, GatewayCharge, Pending, Succeeded
+from activities.gateways.contract import ChargeOutcome, Declined, Gateway, GatewayCharge, Pending, Succeeded, Unknown
 from activities.store.database import DATABASE_DOWN
 from activities.store.store import Store
 from policies.facts import Outcome
@@ -16,6 +18,9 @@ from policies.instruments import Instrument
 from policies.keys import CaseRef
 from policies.surroundings import GatewayView
 from policies.timing import spread_of
+
+LONGEST_SECONDS = 50.0
+"""Less than an activity may take (workflows/timing.py), so that its outcome is settled before it is repeated."""
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +43,7 @@ class Watched:
     async def charge(self, name: str, gateway: Gateway, charge: GatewayCharge) -> ChargeOutcome:
         began = time.monotonic()
         try:
-            outcome = await gateway.charge(charge)
+            outcome = await _bounded(gateway.charge(charge))
         except (Misconfigured, NotFound):
             # Ours to mend, and no fault of the gateway.
             raise
@@ -70,6 +75,16 @@ class Watched:
             await self._health.record(name, region, issuer, charge.key, call)
         except (*DATABASE_DOWN, asyncpg.PostgresError) as error:
             log.warning("a call to %s was not counted for its health: %s", name, type(error).__name__)
+
+
+async def _bounded(answer: Awaitable[ChargeOutcome]) -> ChargeOutcome:
+    """An adapter's timeouts hold for each of its requests; together they must not outlast the activity, which would
+    be repeated while the first one is still under way."""
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            return await answer
+    except TimeoutError:
+        return Unknown(reason=f"no answer within {LONGEST_SECONDS:.0f} s")
 
 
 def _result(outcome: ChargeOutcome) -> Result:

@@ -1,11 +1,13 @@
 """Calls to a gateway count for its health; while it is out of order one charge at a time may try, and cases look again
 one after the other."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from activities import watched as watched_module
 from activities.errors import Misconfigured, OutsideError, RateLimited, Unavailable
 from activities.gateways.contract import (
     ChargeOutcome,
@@ -142,3 +144,17 @@ async def test_what_became_of_money_outlives_a_database_that_is_away(
     await pool.close()
     assert outcome == Succeeded(reference="ch_1")
     assert "was not counted for its health" in caplog.text
+
+
+async def test_a_charge_that_takes_longer_than_an_activity_may_is_unknown(
+    store: Store, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dripping(SandboxGateway):
+        async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
+            await asyncio.sleep(60)
+            raise AssertionError("nobody waits so long")
+
+    monkeypatch.setattr(watched_module, "LONGEST_SECONDS", 0.05)
+    outcome = await Watched(store).charge(NAME, Dripping(sandbox.client()), charge())
+    assert isinstance(outcome, Unknown)
+    assert (await health(store)).figures.failure_share == 1.0
