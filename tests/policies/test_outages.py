@@ -6,13 +6,25 @@ import pytest
 
 from policies.decide import next_step
 from policies.declines import Category
-from policies.facts import AccessLevel, CaseFacts
+from policies.facts import AccessLevel, CaseFacts, Refusal
 from policies.outages import PROBE_TAKES
 from policies.steps import Hold
 from policies.story import CaseState, state_of, summary_of
 from policies.surroundings import GatewayView, Surroundings
 from policies.ways_to_pay import WayToPay
-from tests.policies.timeline import SELF_SERVE, START, access, at, case, day, everything_told, new_card, paid, told
+from tests.policies.timeline import (
+    OLD_CARD,
+    SELF_SERVE,
+    START,
+    access,
+    at,
+    case,
+    day,
+    everything_told,
+    new_card,
+    paid,
+    told,
+)
 
 UNTIL = at(2)
 DOWN = GatewayView(name="stripe/default", down_until=UNTIL, because="7 of 8 calls failed")
@@ -74,3 +86,16 @@ def test_while_one_charge_tries_whether_it_works_nobody_is_written_to() -> None:
     assert words.again_at == START + PROBE_TAKES
     charge = next_step(SELF_SERVE, case(messages=everything_told(SELF_SERVE, START)), trying, day(1))
     assert charge.kind == "charge"
+
+
+def test_a_charge_that_was_turned_away_is_held_until_it_may_come_again() -> None:
+    """Not planned for then: nobody should take it for a rung that is simply not due."""
+    free_at = day(1) + timedelta(hours=3)
+    turned_away = Refusal(
+        at=day(1), credential_id=OLD_CARD, rule="r", free_at=free_at, rung="ladder-1", by_gateway=True
+    )
+    facts = case(messages=everything_told(SELF_SERVE, START), refusals=(turned_away,))
+    down = DOWN.model_copy(update={"down_until": day(1) + timedelta(hours=2)})
+    step = next_step(SELF_SERVE, facts, Surroundings(gateways=(down,)), day(1))
+    assert isinstance(step, Hold)
+    assert step.again_at == free_at
