@@ -67,6 +67,10 @@ class _Rung(NamedTuple):
     edition: str | None = None
 
 
+_Rungs = list[tuple[str, datetime]]
+"""Places in the ladder that are still to come, by name, and when the policy has them due."""
+
+
 def next_charge(here: Situation) -> NextCharge | None:
     if here.attempts_made >= here.policy.retries.maximum:
         return None
@@ -97,10 +101,13 @@ def _new_credential(here: Situation) -> NextCharge | None:
 
 def _retry(here: Situation) -> NextCharge | None:
     """The first candidate that no network stops for good."""
+    rungs = _open_rungs(here)
+    if not rungs and here.policy.retries.timing != "adaptive":
+        return None
     if why_the_owner_retries(here):
         return None
     for candidate in candidates(here):
-        rung = _allowed_rung(here, candidate)
+        rung = _allowed_rung(here, candidate, rungs)
         if rung:
             return NextCharge(
                 rung.at,
@@ -118,8 +125,8 @@ def _retry(here: Situation) -> NextCharge | None:
     return None
 
 
-def _allowed_rung(here: Situation, candidate: Candidate) -> _Rung | None:
-    rung = _next_rung(here, candidate, here.now)
+def _allowed_rung(here: Situation, candidate: Candidate, rungs: _Rungs) -> _Rung | None:
+    rung = _next_rung(here, candidate, rungs, here.now)
     if rung is None:
         return None
     verdict = may_attempt(candidate.ledger, _proposed(here.facts, candidate), max(rung.at, here.now))
@@ -127,7 +134,7 @@ def _allowed_rung(here: Situation, candidate: Candidate) -> _Rung | None:
         return rung
     if verdict.free_at is None:
         return None
-    later = _next_rung(here, candidate, verdict.free_at)
+    later = _next_rung(here, candidate, rungs, verdict.free_at)
     if later is None:
         return None
     because = f"{verdict.rule}; free again {verdict.free_at:%Y-%m-%d %H:%M}"
@@ -146,11 +153,10 @@ def _proposed(facts: CaseFacts, candidate: Candidate) -> ProposedAttempt:
     )
 
 
-def _next_rung(here: Situation, candidate: Candidate, now: datetime) -> _Rung | None:
+def _next_rung(here: Situation, candidate: Candidate, rungs: _Rungs, now: datetime) -> _Rung | None:
     """Of rungs that were missed only the last is made up for, and what lies before a rung that was used is past."""
-    rungs = _open_rungs(here)
     if not rungs:
-        return _adaptive(here, candidate, now) if here.policy.retries.timing == "adaptive" else None
+        return _adaptive(here, candidate, now)
     missed = [rung for rung in rungs if rung[1] <= now]
     name, due = missed[-1] if missed else rungs[0]
     because = f"{candidate.because}: {name.replace('-', ' rung ')} of {here.policy.name}"
@@ -178,7 +184,7 @@ def _freed(here: Situation, candidate: Candidate, is_meant: Callable[[str], bool
     return [r.free_at for r in ours if r.free_at and r.rung and is_meant(r.rung)]
 
 
-def _open_rungs(here: Situation) -> list[tuple[str, datetime]]:
+def _open_rungs(here: Situation) -> _Rungs:
     """Immediate rungs are for technical declines only: where waiting minutes can help at all."""
     used, retries, treatment = here.rungs_used, here.policy.retries, here.treatment
     everything = _rungs(retries.immediate, retries.ladder)

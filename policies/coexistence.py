@@ -2,9 +2,11 @@
 them, or in their gaps. Who asks for `replace` switches them off there; docs/gateways says how."""
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
-from policies.facts import CaseFacts
+from policies.facts import CaseFacts, Failure
+from policies.invoices import InvoiceNow
 from policies.situation import Situation
 
 NEWS_TAKES = timedelta(days=1)
@@ -19,8 +21,10 @@ class OwnersRetry(NamedTuple):
 
 def owners_retry(facts: CaseFacts) -> OwnersRetry | None:
     """What the source last said of its own next try; None when it makes none."""
-    latest = max(facts.failures, key=lambda failure: failure.happened_at, default=None)
-    told = latest if latest and latest.happened_at > facts.invoice.as_of else facts.invoice
+    told: Failure | InvoiceNow = facts.invoice
+    if facts.failures:
+        latest = max(facts.failures, key=attrgetter("happened_at"))
+        told = latest if latest.happened_at > facts.invoice.as_of else told
     if told.retries_at is None and not told.retries_itself:
         return None
     return OwnersRetry(told.retries_at)
