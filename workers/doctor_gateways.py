@@ -42,8 +42,8 @@ def examine_routes(adapters: Adapters, sending: Iterable[str] = (), idle: Iterab
     found = [_owner(adapters, place) for place in sorted({*adapters.routes.owners, *sending})]
     found += [_route(adapters, place, name) for place, name in sorted(adapters.routes.named())]
     for name in idle:
-        says = f"{name} is set up and neither owns nor collects anything"
-        way_out = "name it in RECOUP_OWNERS or RECOUP_ROUTES"
+        says = f"{name} is set up, and nobody whose webhooks we can check is owned or collected by it"
+        way_out = f"give {name} a secret in RECOUP_WEBHOOK_SECRETS, or name it in RECOUP_OWNERS or RECOUP_ROUTES"
         found.append(Finding(what="owners", status="warning", says=says, way_out=way_out))
     return [finding for finding in found if finding]
 
