@@ -16,8 +16,8 @@ from urllib.parse import quote
 import requests
 
 # The vendor's package brings no types; what comes out of it is read by pydantic.
-from Adyen import AdyenCheckoutApi, AdyenClient  # type: ignore[import-untyped]
-from Adyen.exceptions import AdyenError  # type: ignore[import-untyped]
+from Adyen import AdyenCheckoutApi, AdyenClient  # type: ignore[import-untyped]  # no types
+from Adyen.exceptions import AdyenError  # type: ignore[import-untyped]  # no types
 from pydantic import ValidationError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 

@@ -28,9 +28,9 @@ with warnings.catch_warnings():
     # Its own classes warn of their own names while they are imported.
     warnings.simplefilter("ignore", DeprecationWarning)
     import braintree  # type: ignore[import-untyped]  # the SDK has no types
-    from braintree.environment import Environment  # type: ignore[import-untyped]
-    from braintree.exceptions.braintree_error import BraintreeError  # type: ignore[import-untyped]
-    from braintree.util.http import Http  # type: ignore[import-untyped]
+    from braintree.environment import Environment  # type: ignore[import-untyped]  # no types
+    from braintree.exceptions.braintree_error import BraintreeError  # type: ignore[import-untyped]  # no types
+    from braintree.util.http import Http  # type: ignore[import-untyped]  # no types
 
 __all__ = ["NO_SUCH_SHAPE", "BraintreeClient", "NoAnswer", "accepted", "braintree", "clear", "codes_of", "told_at"]
 """`braintree` too: who takes it from here needs not care for the warnings."""

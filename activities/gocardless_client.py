@@ -16,9 +16,9 @@ from typing import Any, NoReturn, TypeVar
 import requests
 
 # The vendor's package brings no types; what comes out of it is read by pydantic.
-from gocardless_pro import services  # type: ignore[import-untyped]
-from gocardless_pro.api_client import ApiClient  # type: ignore[import-untyped]
-from gocardless_pro.errors import GoCardlessProError  # type: ignore[import-untyped]
+from gocardless_pro import services  # type: ignore[import-untyped]  # no types
+from gocardless_pro.api_client import ApiClient  # type: ignore[import-untyped]  # no types
+from gocardless_pro.errors import GoCardlessProError  # type: ignore[import-untyped]  # no types
 from pydantic import ValidationError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 

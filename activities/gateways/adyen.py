@@ -56,10 +56,10 @@ _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 
 class _Payment(Record):
     resultCode: str  # noqa: N815 - as Adyen spells it
-    pspReference: str | None = None  # noqa: N815
-    merchantReference: str | None = None  # noqa: N815
-    refusalReasonCode: str | None = None  # noqa: N815
-    additionalData: dict[str, Any] = {}  # noqa: N815
+    pspReference: str | None = None  # noqa: N815 - as Adyen spells it
+    merchantReference: str | None = None  # noqa: N815 - as Adyen spells it
+    refusalReasonCode: str | None = None  # noqa: N815 - as Adyen spells it
+    additionalData: dict[str, Any] = {}  # noqa: N815 - as Adyen spells it
 
 
 class _StoredMethod(Record):
@@ -67,19 +67,19 @@ class _StoredMethod(Record):
     type: str = "scheme"
     brand: str | None = None
     alias: str | None = None
-    issuerName: str | None = None  # noqa: N815
-    expiryMonth: str | None = None  # noqa: N815
-    expiryYear: str | None = None  # noqa: N815
+    issuerName: str | None = None  # noqa: N815 - as Adyen spells it
+    expiryMonth: str | None = None  # noqa: N815 - as Adyen spells it
+    expiryYear: str | None = None  # noqa: N815 - as Adyen spells it
 
 
 class _StoredMethods(Record):
-    storedPaymentMethods: tuple[_StoredMethod, ...] = ()  # noqa: N815
+    storedPaymentMethods: tuple[_StoredMethod, ...] = ()  # noqa: N815 - as Adyen spells it
 
 
 class _Session(Record):
     id: str
-    sessionData: str  # noqa: N815
-    expiresAt: UtcTime | None = None  # noqa: N815
+    sessionData: str  # noqa: N815 - as Adyen spells it
+    expiresAt: UtcTime | None = None  # noqa: N815 - as Adyen spells it
 
 
 class AdyenGateway:

@@ -173,7 +173,7 @@ class Interleaved(RuleBasedStateMachine):
         adapters = replace(
             make_adapters(settings_of_it, self.session),
             routes=routes,
-            owners={"sandbox": Owner(self.world)},  # type: ignore[dict-item]
+            owners={"sandbox": Owner(self.world)},  # type: ignore[dict-item]  # a part of an owner
             gateways={SECOND: Remembered(self.world)},
             fraud=NobodyIsSuspicious(),
         )

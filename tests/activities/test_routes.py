@@ -13,7 +13,7 @@ def case(source: str = "stripe", account: str = "eu") -> CaseRef:
 
 
 def routes(*gateways: str, **settings: dict[str, object]) -> Routes:
-    return Routes(**{"gateways": frozenset(gateways), "owners": {}, **settings})  # type: ignore[arg-type]
+    return Routes(**{"gateways": frozenset(gateways), "owners": {}, **settings})  # type: ignore[arg-type]  # fields by name
 
 
 PLACES = [
