@@ -5,12 +5,10 @@ Every worker does so; which of them polls is decided by a row in PostgreSQL, not
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-from opentelemetry import metrics
-from opentelemetry.metrics import CallbackOptions, Observation
 
 from activities.adapters import Adapters
 from activities.errors import OutsideError
@@ -18,12 +16,20 @@ from activities.intake import Intake
 from activities.store.database import DATABASE_DOWN
 from activities.store.store import Store
 from policies.intake.health import SourceHealth, SourceState
+from workers.health_gauges import HealthGauges
 
 LOOKED_AT_EVERY_SECONDS = 60.0
 OVERLAP = timedelta(minutes=5)
 """Asked for again each time: a source may list an event some moments after it happened."""
 FIRST_LOOK_BACK = timedelta(days=3)
 """Where nothing has ever come. Most sources repeat a webhook for so long by themselves."""
+
+FIGURES = {
+    "lag_seconds": ("s", "lag"),
+    "rate": ("1/h", "rate"),
+    "usual_rate": ("1/h", "usual"),
+    "failure_share": ("1", "failure_share"),
+}
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +41,7 @@ class SourceWatch:
         self._adapters = adapters
         self._intake = intake
         self._places = places
-        self._seen: list[SourceHealth] = []
-        self._publish()
+        self.gauges = HealthGauges("source", SourceState, _labels, FIGURES)
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -48,13 +53,14 @@ class SourceWatch:
             await asyncio.sleep(LOOKED_AT_EVERY_SECONDS)
 
     async def look(self, now: datetime) -> list[SourceHealth]:
-        self._seen = await self._store.sources.health(self._places, now)
-        for one in self._seen:
+        seen = await self._store.sources.health(self._places, now)
+        self.gauges.seen = seen
+        for one in seen:
             if one.state is not SourceState.HEALTHY:
                 log.warning("source %s/%s is %s: %s", one.source, one.account, one.state.value, one.because)
             if one.state is SourceState.SILENT and self._intake.understands(one.source):
                 await self._poll_safely(one, now)
-        return self._seen
+        return seen
 
     async def _poll_safely(self, silent: SourceHealth, now: datetime) -> None:
         """What one source's list does to us must not end the watch over the others."""
@@ -97,34 +103,6 @@ class SourceWatch:
                 await self._intake.receive(source, account, [item], now, polled=True)
                 found += 1
         return found
-
-    # --- metrics ------------------------------------------------------------------------------------------------------
-
-    def _publish(self) -> None:
-        meter = metrics.get_meter("recoup.sources")
-        meter.create_observable_gauge(
-            "recoup_source_state", [self._states], description="1 for the state a source is in, 0 for the others"
-        )
-        for name, unit, field in (
-            ("recoup_source_lag_seconds", "s", "lag"),
-            ("recoup_source_rate", "1/h", "rate"),
-            ("recoup_source_usual_rate", "1/h", "usual"),
-            ("recoup_source_failure_share", "1", "failure_share"),
-        ):
-            meter.create_observable_gauge(name, [self._figure(field)], unit=unit)
-
-    def _states(self, _: CallbackOptions) -> Iterable[Observation]:
-        for one in self._seen:
-            for state in SourceState:
-                yield Observation(int(one.state is state), {**_labels(one), "state": state.value})
-
-    def _figure(self, field: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        def observe(_: CallbackOptions) -> Iterable[Observation]:
-            for one in self._seen:
-                value = getattr(one, field)
-                yield Observation(value.total_seconds() if isinstance(value, timedelta) else value, _labels(one))
-
-        return observe
 
 
 def _labels(one: SourceHealth) -> dict[str, str]:

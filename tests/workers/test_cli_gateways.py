@@ -72,16 +72,20 @@ async def test_the_watch_warns_of_what_does_not_work_and_leaves_healthy_issuers_
         seen = await watch.look(now)
     assert {each.scope.kind for each in seen} == {Kind.ACCOUNT, Kind.REGION}
     assert "gateway stripe/default (region DE) is down: 5 of 5 calls failed in the last ten minutes" in caplog.messages
-    states = [each for each in watch._states(NO_OPTIONS) if each.value]
+    states = [each for each in watch.gauges.states(NO_OPTIONS) if each.value]
     assert {"gateway": "stripe/default", "scope": "region", "name": "DE", "state": "down"} in [
         each.attributes for each in states
     ]
     shares = {
-        each.attributes["name"]: each.value for each in watch._figure("failure_share")(NO_OPTIONS) if each.attributes
+        each.attributes["name"]: each.value
+        for each in watch.gauges.figure("figures.failure_share")(NO_OPTIONS)
+        if each.attributes
     }
     assert shares == {"": 0.2, "FR": 0.0, "DE": 1.0}
     rates = {
-        each.attributes["name"]: each.value for each in watch._figure("approval_rate")(NO_OPTIONS) if each.attributes
+        each.attributes["name"]: each.value
+        for each in watch.gauges.figure("figures.approval_rate")(NO_OPTIONS)
+        if each.attributes
     }
     assert rates == {"": 1.0, "FR": 1.0}
     assert {each.state for each in seen} == {State.HEALTHY, State.DOWN}
