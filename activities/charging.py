@@ -155,7 +155,7 @@ class Charging(ChargingActivities):
         invoice = await invoice_now(self._adapters, case, now)
         if not is_fresh(invoice, known.amount):
             return Unknown(reason="the invoice has changed since, so the request is not repeated")
-        return await gateway.charge(self._sent(case, known, now))
+        return await self._watched.charge(known.gateway or gateway.name, gateway, self._sent(case, known, now))
 
     def _sent(self, case: CaseRef, known: LedgerState, now: datetime) -> SentCharge:
         name = known.gateway or ""
