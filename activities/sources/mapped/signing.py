@@ -132,7 +132,7 @@ class _HmacVerifier(Verifier):
 
     def _message(self, headers: Mapping[str, str], body: bytes, at: str) -> bytes:
         parts = PLACEHOLDER.split(self._how.signed)
-        # The pattern has a group: text and names of placeholders take turns, beginning with text.
+        # The pattern has a group: plain text and the names in braces take turns, beginning with plain text.
         return b"".join(
             text.encode() if number % 2 == 0 else self._filled(text, headers, body, at)
             for number, text in enumerate(parts)
