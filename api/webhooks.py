@@ -79,8 +79,8 @@ async def receive_webhook(call: Call[Place, Anything, bytes]) -> web.Response:
     parts.waker.wake()
     if len(taken) == 1 and taken[0].status == "refused":
         return refuse(422, "refused", taken[0].note or "a rule of this account refuses the event")
-    if speaker.accepted is not None:
-        return web.Response(text=speaker.accepted)
+    if (wanted := speaker.answer_to(body)) is not None:
+        return web.Response(text=wanted, content_type=speaker.answers_in)
     return answer(200, Receipt(received=taken))
 
 

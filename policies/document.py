@@ -21,11 +21,28 @@ from policies.risk import RiskLevel
 from policies.written import WEEKDAYS, ClockTime, Duration, HourRange, Hours, Part, Text, Weekday, Whole, YesNo
 
 MAX_BYTES = 16_000
-CHANNELS = ("email", "sms", "in_app")
+CHANNELS = ("email", "sms", "push", "in_app", "webhook")
 PEOPLE = ("support_contact", "ops")
-TEMPLATES = frozenset(
-    "payment_failed reminder final_notice limited suspended reinstated recovered offer handover".split()
-)
+STAGES = {
+    "payment_failed": "notice",
+    "confirm_payment": "notice",
+    "reminder": "reminder",
+    "offer": "reminder",
+    "instalment_due": "reminder",
+    "warning": "warning",
+    "final_notice": "final_notice",
+    "limited": "limited",
+    "suspended": "suspended",
+    "reinstated": "reinstated",
+    "recovered": "recovered",
+    "closed": "closed",
+    "card_expiring": "upcoming",
+    "upcoming_renewal": "upcoming",
+    "handover": "handover",
+}
+"""Template -> the stage of tone that it speaks in; the first six rise in `TONE`."""
+TONE = ("notice", "reminder", "warning", "final_notice", "limited", "suspended")
+TEMPLATES = frozenset(STAGES)
 
 Name = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$"), NO_CARD_NUMBER]
 Channel = Annotated[str, Field(pattern=f"^({'|'.join(CHANNELS)})$")]

@@ -54,11 +54,19 @@ class Charge(_Step):
     priority: int = 3
 
 
+class OtherClaim(Record):
+    """Another open invoice of the same customer, which the message names as well."""
+
+    invoice_id: str
+    due: Money
+
+
 class Words(Record):
     """What a message may say, besides names and addresses. Times are those of the policy as it stands now.
 
     `generic`: the real reason must not be told (lost, stolen, fraud-like). `part_paid`: `due` is the rest of the claim.
-    A time is None when it will not happen.
+    A time is None when it will not happen. `others`: what else is open, read at its owner right before sending. `on`:
+    the day that a notice without a failed payment is about (the card ends, the plan renews, the instalment is due).
     """
 
     due: Money
@@ -74,6 +82,8 @@ class Words(Record):
     reinstatement_conditions: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
     because: str = ""
+    others: tuple[OtherClaim, ...] = ()
+    on: UtcTime | None = None
 
 
 class Notify(_Step):

@@ -12,7 +12,9 @@ class _Stored(Record):
 
 
 class SandboxChannel:
-    def __init__(self, name: Literal["email", "sms", "in_app"], client: SandboxClient) -> None:
+    receipts = False
+
+    def __init__(self, name: Literal["email", "sms", "push", "in_app", "webhook"], client: SandboxClient) -> None:
         self.name: str = name
         self._client = client
 

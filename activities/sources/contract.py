@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
+from activities.channels.news import MessageNews
 from activities.customers import Customer
 from activities.sources.customer_news import CustomerNews
 from policies.base import Identifier, Record, UtcTime
@@ -85,6 +86,10 @@ class Addressed(Record):
 
 UNRESOLVED = "unresolved"
 
+REQUESTED_ADDRESS = "recoup-requested-address"
+"""Among the headers that `verify` gets, added by the API: the public address that was asked, with its query, for senders
+that sign it."""
+
 
 class Speaker(ABC):
     """What one source says. Pure; no method ever raises, whatever the bytes."""
@@ -97,6 +102,8 @@ class Speaker(ABC):
     accepted: str | None = None
     """The body that the sender wants to read when we keep an event; None: our receipt, as JSON."""
 
+    answers_in = "text/plain"
+
     @abstractmethod
     def verify(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
@@ -106,9 +113,13 @@ class Speaker(ABC):
     def split(self, body: bytes) -> tuple[Item, ...] | Malformed: ...
 
     @abstractmethod
-    def normalise(self, body: bytes, event_id: str) -> Addressed | Ignored | Unreadable:
-        """`body` is an Item's."""
+    def normalise(self, body: bytes, event_id: str) -> Addressed | MessageNews | Ignored | Unreadable:
+        """`body` is an Item's. MessageNews: from those who carry our messages."""
         ...
+
+    def answer_to(self, body: bytes) -> str | None:
+        """The body that the sender wants to read when we keep this delivery; None: our receipt, as JSON."""
+        return self.accepted
 
     def complaint_about(self, secret: str) -> str | None:
         """Why a configured secret cannot be one of this source's, and what to write instead; never the secret."""

@@ -18,7 +18,7 @@ from workers.sandbox.http import Line, LineOrNothing, Refused, Text, body_of, ht
 from workers.sandbox.ids import new_id
 from workers.sandbox.outbox_page import outbox_page
 
-CHANNELS = "email|sms|in_app"
+CHANNELS = "email|sms|push|in_app|webhook"
 PAGE_LENGTH = 500
 log = logging.getLogger(__name__)
 
