@@ -6,7 +6,7 @@ the token has all that is asked for.
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field, RootModel, StringConstraints
@@ -15,6 +15,7 @@ from activities.store.push_devices import DEVICES_MAX, PhoneToken, WebSubscripti
 from api.errors import answer, refuse
 from api.routes import UNAVAILABLE, Address, Answer, Call, Nothing, Route, refused
 from policies.base import Request
+from policies.keys import CustomerRef
 
 ANY_PAGE = {"Access-Control-Allow-Origin": "*"}
 ASKED_BEFORE = {
@@ -66,8 +67,7 @@ class NamedDevice(BaseModel):
 
 
 async def public_key(call: Call[Place, Nothing, None]) -> web.Response:
-    links = call.parts.links
-    if links is None or links.customer_of("feed", call.path.token) is None:
+    if _customer(call) is None:
         return _stranger()
     if call.parts.vapid_public_key is None:
         return refuse(404, "no_push", "push messages are not set up here (RECOUP_CHANNELS, push)", ANY_PAGE)
@@ -76,8 +76,7 @@ async def public_key(call: Call[Place, Nothing, None]) -> web.Response:
 
 async def add_device(call: Call[Place, Nothing, Registration]) -> web.Response:
     """The same device may come again and again, as it should at each start of page or application."""
-    links = call.parts.links
-    customer = links.customer_of("feed", call.path.token) if links else None
+    customer = _customer(call)
     if customer is None:
         return _stranger()
     wanted = (await call.body()).root
@@ -90,8 +89,7 @@ async def add_device(call: Call[Place, Nothing, Registration]) -> web.Response:
 
 
 async def remove_device(call: Call[DevicePlace, Nothing, None]) -> web.Response:
-    links = call.parts.links
-    customer = links.customer_of("feed", call.path.token) if links else None
+    customer = _customer(call)
     if customer is None:
         return _stranger()
     if not await call.parts.store.push_devices.remove(customer, call.path.device_hash):
@@ -109,6 +107,11 @@ async def allow_pages_of_device(call: Call[DevicePlace, Nothing, None]) -> web.R
 
 async def service_worker(call: Call[Nothing, Nothing, None]) -> web.Response:
     return web.Response(text=SERVICE_WORKER, content_type="text/javascript", headers={**FOR_AN_HOUR, **ANY_PAGE})
+
+
+def _customer(call: Call[Any, Any, Any]) -> CustomerRef | None:
+    links = call.parts.links
+    return links.customer_of("feed", call.path.token) if links else None
 
 
 def _stranger() -> web.Response:
