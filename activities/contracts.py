@@ -12,14 +12,15 @@ from temporalio import activity
 
 from policies.base import Record, UtcTime
 from policies.declines import Decline
-from policies.document import PolicyDocument, PolicySnapshot
+from policies.document import Contact, PolicyDocument, PolicySnapshot
 from policies.events import CloseOutcome, OpeningEvent
-from policies.facts import AccessLevel, CaseFacts, MessageStatus, Outcome
+from policies.facts import AccessLevel, CaseFacts, Outcome
 from policies.instruments import Initiator, Instrument
 from policies.invoices import InvoiceNow
 from policies.keys import CaseRef
 from policies.money import Money
-from policies.steps import Step, Words
+from policies.said import MessageStatus
+from policies.steps import Purpose, Step, Words
 from policies.story import Line, Shown
 
 
@@ -130,7 +131,9 @@ class LookUpRequest(Record):
 
 
 class MessageRequest(Record):
-    """`channels` in order of preference. `only_while_unpaid` false for words that follow a payment."""
+    """`channels` in order of preference. `only_while_unpaid` false for words that follow a payment. `rules`: how often
+    and when the customer may be written to; None: of a case that was decided before there were any. `wording`: another
+    than the usual one; `variant`: which trial it belongs to, `held_out`: nobody is written to."""
 
     case: CaseRef
     key: str
@@ -140,17 +143,34 @@ class MessageRequest(Record):
     words: Words
     now: UtcTime
     only_while_unpaid: bool = True
+    name: str = ""
+    purpose: Purpose = Purpose.SCHEDULED
+    rules: Contact | None = None
+    wording: str | None = None
+    variant: str | None = None
+    held_out: bool = False
 
 
 class Messaged(Record):
-    """`channel` is the one that took the message, None when none did."""
+    """`channel` is the one that took the message, None when none did. `covers`: other cases of the customer that it
+    names; `covered_by`: the message that named this case, so that none was sent."""
 
     kind: Literal["messaged"] = "messaged"
     status: MessageStatus
     channel: str | None = None
+    covers: tuple[str, ...] = ()
+    covered_by: str | None = None
 
 
-MessageAnswer = Annotated[Messaged | Stale, Field(discriminator="kind")]
+class Deferred(Record):
+    """Nothing was sent: a contact rule forbids it until then, or, without `until`, in this case for good."""
+
+    kind: Literal["deferred"] = "deferred"
+    because: str
+    until: UtcTime | None = None
+
+
+MessageAnswer = Annotated[Messaged | Stale | Deferred, Field(discriminator="kind")]
 
 
 class AccessRequest(Record):
@@ -178,6 +198,7 @@ class EscalateRequest(Record):
     to: str
     words: Words
     now: UtcTime
+    story: tuple[Line, ...] = ()
 
 
 class CloseRequest(Record):

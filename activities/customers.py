@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Stri
 
 from policies.base import WHOLE, Identifier, Request
 from policies.calendars.zones import zone_of
+from policies.channels import CHANNELS
 from policies.events import TokenOfCard
 from policies.instruments import Instrument, Network, PaymentType
 from policies.surroundings import CustomerView
@@ -54,10 +55,19 @@ Tag = Annotated[str, StringConstraints(pattern="^[a-z0-9_-]{1,40}$")]
 Hour = Annotated[int, Field(ge=0, le=23), WHOLE]
 
 
+ChannelName = Annotated[str, Field(pattern=f"^({'|'.join(CHANNELS)})$")]
+
+
 class ContactPoint(Request):
     """Where one channel reaches the customer. Without consent the channel is never used."""
 
     address: Annotated[OneLine, Field(min_length=1, max_length=320)]
+    consent: bool = True
+
+
+class PushConsent(Request):
+    """Devices register themselves; here stands only whether they may be used."""
+
     consent: bool = True
 
 
@@ -106,14 +116,19 @@ class Customer(Request):
     email: ContactPoint | None = None
     sms: ContactPoint | None = None
     in_app: ContactPoint | None = None
+    push: PushConsent = PushConsent()
+    webhook: ContactPoint | None = None
+    preferred_channels: Annotated[tuple[ChannelName, ...], Field(max_length=5, strict=False)] = ()
+    """Favourites first; they outrank a policy's order, and add no channel to it."""
     support_contact: SupportContact | None = None
     ways_to_pay: Annotated[tuple[StoredWay, ...], Field(max_length=10, strict=False)] = ()
     """In the order in which the customer wants them to be charged."""
 
-    def address_on(self, channel: str) -> str | None:
-        """None when the channel is unknown, has no address, or the customer did not consent."""
-        point = {"email": self.email, "sms": self.sms, "in_app": self.in_app}.get(channel)
-        return point.address if point and point.consent else None
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Channel -> address, of those that the customer consented to. Devices for push stand elsewhere."""
+        points = {"email": self.email, "sms": self.sms, "in_app": self.in_app, "webhook": self.webhook}
+        return {channel: point.address for channel, point in points.items() if point and point.consent}
 
     def view(self) -> CustomerView:
         """Without names and addresses. The zone is the one that was given, else the one where they live, else any of

@@ -10,12 +10,14 @@ from temporalio import activity
 from activities.contracts import Decided, DecideRequest, DecidingActivities
 from activities.customers import StoredWay
 from activities.errors import Misconfigured
+from activities.reach import reach_of
 from activities.routes import Routes
 from activities.store.attempts import Card
 from activities.store.store import Store
 from activities.watched import Watched
 from policies.decide import next_step
 from policies.facts import CaseFacts
+from policies.keys import CustomerRef
 from policies.story import shown, summary_of
 from policies.surroundings import GatewayView, Surroundings
 from policies.ways_to_pay import WayToPay
@@ -39,14 +41,17 @@ class Deciding(DecidingActivities):
 async def surroundings_of(store: Store, routes: Routes, facts: CaseFacts, now: datetime) -> Surroundings:
     """Whoever asks what a case would do must see what its own decision would see."""
     case = facts.case
-    customer = await store.customers.get(case.source, case.account, facts.invoice.customer_id)
+    ref = CustomerRef(source=case.source, account=case.account, customer_id=facts.invoice.customer_id)
+    reach = await reach_of(store, ref)
+    customer = reach.customer
     agreed = [way for way in customer.ways_to_pay if way.consent]
     own = Card(facts.credential_id, facts.instrument.fingerprint)
     cards = [own, *(Card(way.credential_id, way.fingerprint) for way in agreed)]
     ledger, *ledgers = await store.attempts.of_cards(case, cards, now)
     paid_at = await store.history.paid_at(case, facts.invoice.customer_id, now)
     return Surroundings(
-        customer=customer.view().model_copy(update={"paid_at": paid_at}),
+        customer=reach.view().model_copy(update={"paid_at": paid_at}),
+        contacts=await store.messages.contacts(ref, case.case_id, now),
         ledger=ledger,
         ways=tuple(_way(way).model_copy(update={"ledger": of_it}) for way, of_it in zip(agreed, ledgers, strict=True)),
         gateways=await _gateways(Watched(store), routes, facts, now),

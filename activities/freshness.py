@@ -22,7 +22,11 @@ async def invoice_now(adapters: Adapters, case: CaseRef, now: datetime) -> Invoi
 
 def is_fresh(invoice: InvoiceNow, due: Money) -> bool:
     """The invoice still is what the step was decided on: open, undisputed, the same sum owed."""
-    return invoice.status is InvoiceStatus.OPEN and not invoice.dispute_open and invoice.due == due
+    return is_open(invoice) and invoice.due == due
+
+
+def is_open(invoice: InvoiceNow) -> bool:
+    return invoice.status is InvoiceStatus.OPEN and not invoice.dispute_open
 
 
 async def stale(store: Store, adapters: Adapters, case: CaseRef, now: datetime, due: Money) -> Stale | None:

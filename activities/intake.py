@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from activities.channels.news import MessageNews
 from activities.scrubbed import scrubbed
 from activities.sources.contract import UNRESOLVED, Addressed, Item, Speaker
 from activities.sources.reading import key_by_hash
@@ -192,7 +193,7 @@ def _invoice_of(event: AnyEvent) -> str | None:
     return None if event.invoice_id == UNRESOLVED else event.invoice_id
 
 
-def _note(said: Addressed | Ignored | Unreadable) -> str | None:
+def _note(said: Addressed | MessageNews | Ignored | Unreadable) -> str | None:
     if isinstance(said, Ignored):
         return f"ignored ({said.reason.value}): {said.detail}"
     return f"unreadable: {said.field}: {said.reason}" if isinstance(said, Unreadable) else None

@@ -8,7 +8,7 @@ from typing import Literal
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import ValidationError
 
-from activities.channels.contract import CustomerRef
+from policies.keys import CustomerRef
 
 Purpose = Literal["preferences", "feed"]
 

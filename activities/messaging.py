@@ -1,54 +1,88 @@
-"""Writes to people. A message is sent at most once: a row left `sending` is never sent again.
+"""Writes to people: asks once more whether it may be said, names all that the customer owes, hands it to a channel.
 
-Touches the source (freshness), the customer directory, the contact ledger and the channels. An explicit refusal moves
-on to the next channel of the policy's order; silence ends the message as `unclear`.
+Touches the source (freshness), the customer directory, the contact ledger and the channels. At most once is the matter
+of `sending.py`; how often and when, of `policies/contact_rules.py`.
 """
+
+from collections.abc import Sequence
 
 from temporalio import activity
 
 from activities.adapters import Adapters
-from activities.channels.contract import Accepted, Letter, NotSent
+from activities.channels.contract import Attachment
 from activities.channels.render import Person, Renderer
-from activities.contracts import EscalateRequest, MessageAnswer, Messaged, MessageRequest, MessagingActivities
+from activities.contracts import (
+    Deferred,
+    EscalateRequest,
+    MessageAnswer,
+    Messaged,
+    MessageRequest,
+    MessagingActivities,
+)
 from activities.customers import Customer
-from activities.errors import Misconfigured, OutsideError
-from activities.freshness import stale
+from activities.errors import OutsideError
+from activities.freshness import invoice_now, is_open, stale
+from activities.links import Links
+from activities.reach import Reach, reach_of
+from activities.sending import Draft, Sender
 from activities.store.cases import Task
+from activities.store.messages import Planned
 from activities.store.store import Store
-from policies.facts import MessageStatus
-from policies.keys import CaseRef
-from policies.steps import Words
+from policies.contact_rules import Allowed, CoveredBy, PutOff, Verdict, Wish, judge
+from policies.document import STAGES, TONE
+from policies.keys import CaseRef, CustomerRef
+from policies.said import MessageStatus
+from policies.steps import OtherClaim
+from policies.story import Line
+from policies.surroundings import Contacted
 
 
 class Messaging(MessagingActivities):
-    def __init__(self, store: Store, adapters: Adapters, renderer: Renderer) -> None:
+    def __init__(self, store: Store, adapters: Adapters, renderer: Renderer, links: Links | None = None) -> None:
         self._store = store
         self._adapters = adapters
-        self._renderer = renderer
+        self._sender = Sender(store, adapters, renderer, links)
 
     @activity.defn
     async def send_message(self, request: MessageRequest) -> MessageAnswer:
-        known = await self._already(request.key)
+        known = await self._sender.already(request.key)
         if known:
             return known
         if request.only_while_unpaid:
             old_news = await stale(self._store, self._adapters, request.case, request.now, request.words.due)
             if old_news:
                 return old_news
-        customer = await self._customer(request.case, request.customer_id)
-        await self._store.messages.reserve(
-            request.case, request.key, request.customer_id, request.template, request.now
-        )
-        person = _person(customer, request.case)
-        for channel in request.channels:
-            address = customer.address_on(channel)
-            if address:
-                said = await self._say(request.key, channel, address, request.template, request.words, person, request)
-                if said:
-                    return said
-        detail = "no channel of the policy reached the customer"
-        await self._store.messages.ended(request.key, None, MessageStatus.UNDELIVERED, detail, request.now)
-        return Messaged(status=MessageStatus.UNDELIVERED)
+        ref = _customer_of(request.case, request.customer_id)
+        reach = await reach_of(self._store, ref)
+        others = await self._other_claims(request, ref)
+        planned = _planned(request, others)
+        verdict = await self._store.messages.reserve(planned, lambda ledger: _judged(request, reach, ledger))
+        match verdict:
+            case PutOff():
+                return Deferred(because=verdict.because, until=verdict.until)
+            case CoveredBy():
+                said = verdict.contact
+                return Messaged(status=MessageStatus.COVERED, channel=said.channel, covered_by=said.key)
+        if request.held_out:
+            await self._store.messages.ended(request.key, None, MessageStatus.HELD_OUT, "held out", request.now)
+            return Messaged(status=MessageStatus.HELD_OUT)
+        words = request.words.model_copy(update={"others": tuple(others.values())})
+        draft = Draft(planned, words, _person(reach.customer, request.case), request.wording)
+        return await self._sender.send(draft, _in_order(reach, request.channels))
+
+    async def _other_claims(self, request: MessageRequest, ref: CustomerRef) -> dict[str, OtherClaim]:
+        """Case id -> what else the customer owes, read at its owner; what cannot be read now is not spoken of."""
+        if STAGES.get(request.template) not in TONE or not request.only_while_unpaid:
+            return {}
+        found: dict[str, OtherClaim] = {}
+        for case in await self._store.messages.other_open_claims(ref, request.case.case_id, request.now):
+            try:
+                invoice = await invoice_now(self._adapters, case, request.now)
+            except OutsideError:
+                continue
+            if is_open(invoice):
+                found[case.case_id] = OtherClaim(invoice_id=case.invoice_id, due=invoice.due)
+        return found
 
     @activity.defn
     async def escalate(self, request: EscalateRequest) -> Messaged:
@@ -63,65 +97,67 @@ class Messaging(MessagingActivities):
                 created_at=request.now,
             )
         )
-        known = await self._already(request.key)
+        known = await self._sender.already(request.key)
         if known:
             return known
-        customer = await self._customer(request.case, request.customer_id)
+        customer = (await reach_of(self._store, _customer_of(request.case, request.customer_id))).customer
         if request.to != "support_contact" or customer.support_contact is None:
             return Messaged(status=MessageStatus.UNDELIVERED)
-        await self._store.messages.reserve(request.case, request.key, request.customer_id, "handover", request.now)
-        address, person = customer.support_contact.email, _person(customer, request.case)
-        said = await self._say(request.key, "email", address, "handover", request.words, person, request)
-        return said or Messaged(status=MessageStatus.UNDELIVERED)
-
-    async def _already(self, key: str) -> Messaged | None:
-        """What the ledger says of an earlier run of this activity; None when no channel was asked yet."""
-        state = await self._store.messages.state_of(key)
-        if state is None or (state.status is None and not state.sending):
-            return None
-        return Messaged(status=state.status or MessageStatus.UNCLEAR, channel=state.channel)
-
-    async def _customer(self, case: CaseRef, customer_id: str) -> Customer:
-        return await self._store.customers.get(case.source, case.account, customer_id)
-
-    async def _say(
-        self,
-        key: str,
-        channel: str,
-        address: str,
-        template: str,
-        words: Words,
-        person: Person,
-        request: MessageRequest | EscalateRequest,
-    ) -> Messaged | None:
-        """None when this channel certainly did not send it and the next may be tried."""
-        adapter = self._adapters.channels.get(channel)
-        if adapter is None:
-            raise Misconfigured(f"no channel {channel} is set up; there are: {', '.join(self._adapters.channels)}")
-        rendered = self._renderer.render(template, channel, words, person)
-        letter = Letter(
-            key=f"{key}.{channel}",
-            case_id=request.case.case_id,
-            address=address,
-            subject=rendered.subject,
-            text=rendered.text,
-            now=request.now,
+        planned = Planned(
+            key=request.key,
+            case=request.case,
+            customer_id=request.customer_id,
+            name="handover",
+            template="handover",
+            stage="handover",
+            at=request.now,
+            counted=False,
         )
-        if not await self._store.messages.sending(key, channel, request.now):
-            return await self._already(key)
-        try:
-            outcome = await adapter.send(letter)
-        except OutsideError as error:
-            # Certainly not sent: take the mark back, so that Temporal's next try may send it.
-            await self._store.messages.not_sent(key, channel, type(error).__name__, request.now)
-            raise
-        if isinstance(outcome, NotSent):
-            await self._store.messages.not_sent(key, channel, outcome.reason, request.now)
-            return None
-        status = MessageStatus.ACCEPTED if isinstance(outcome, Accepted) else MessageStatus.UNCLEAR
-        detail = outcome.reference if isinstance(outcome, Accepted) else outcome.reason
-        await self._store.messages.ended(key, channel, status, detail, request.now)
-        return Messaged(status=status, channel=channel)
+        await self._store.messages.note(planned)
+        person = _person(customer, request.case)
+        draft = Draft(planned, request.words, person, attachments=_story(request.story))
+        return await self._sender.send(draft, {"email": customer.support_contact.email})
+
+
+def _judged(request: MessageRequest, reach: Reach, ledger: Sequence[Contacted]) -> Verdict:
+    if request.rules is None:
+        return Allowed(request.channels)
+    wish = Wish(
+        case_id=request.case.case_id,
+        template=request.template,
+        channels=request.channels,
+        purpose=request.purpose,
+    )
+    return judge(request.rules, ledger, reach.view(), wish, request.now)
+
+
+def _planned(request: MessageRequest, others: dict[str, OtherClaim]) -> Planned:
+    return Planned(
+        key=request.key,
+        case=request.case,
+        customer_id=request.customer_id,
+        name=request.name or request.template,
+        template=request.template,
+        stage=STAGES.get(request.template, request.template),
+        at=request.now,
+        covers=tuple(others),
+        variant=request.variant,
+    )
+
+
+def _in_order(reach: Reach, channels: tuple[str, ...]) -> dict[str, str]:
+    return {channel: reach.addresses[channel] for channel in channels if channel in reach.addresses}
+
+
+def _customer_of(case: CaseRef, customer_id: str) -> CustomerRef:
+    return CustomerRef(source=case.source, account=case.account, customer_id=customer_id)
+
+
+def _story(lines: tuple[Line, ...]) -> tuple[Attachment, ...]:
+    if not lines:
+        return ()
+    told = [f"{line.at:%Y-%m-%d %H:%M} UTC  {line.what}{f': {line.because}' if line.because else ''}" for line in lines]
+    return (Attachment(name="case.txt", content_type="text/plain", text="\n".join(told) + "\n"),)
 
 
 def _person(customer: Customer, case: CaseRef) -> Person:

@@ -7,6 +7,7 @@ from aiohttp import web
 from temporalio.client import Client
 
 from activities.intake import Intake
+from activities.links import Links
 from activities.sources.contract import Speaker
 from activities.store.store import Store
 from activities.tally import Tally
@@ -17,7 +18,9 @@ from api.wake import RelayWaker
 @dataclass(frozen=True)
 class ApiParts:
     """`webhook_secrets` by "source/account", newest first; `tokens` maps a bearer token to the actor it stands for.
-    `body_seconds`: who takes longer to send a body is told to try again; nothing waits for it."""
+    `body_seconds`: who takes longer to send a body is told to try again; nothing waits for it. `links`: reads the
+    tokens in addresses that customers were given. `vapid_public_key`: what browsers need to be sent push messages.
+    `public_url`: how the API is reached from outside."""
 
     store: Store
     temporal: Client
@@ -30,6 +33,9 @@ class ApiParts:
     limits: Limits = field(default_factory=Limits)
     max_body_bytes: int = field(default=1_000_000)
     body_seconds: float = field(default=20.0)
+    links: Links | None = field(default=None)
+    vapid_public_key: str | None = field(default=None)
+    public_url: str = field(default="http://127.0.0.1:8080")
 
 
 PARTS = web.AppKey("parts", ApiParts)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from activities.intake import Taken
 from activities.scrubbed import holds_card_number, scrubbed
-from activities.sources.contract import Malformed, Rejected, Speaker, Unproven
+from activities.sources.contract import REQUESTED_ADDRESS, Malformed, Rejected, Speaker, Unproven
 from api.errors import UnknownAddress, answer, refuse
 from api.limits import Limits
 from api.parts import ApiParts
@@ -45,7 +45,9 @@ async def receive_webhook(call: Call[Place, Anything, bytes]) -> web.Response:
         return turned_away
     body = await call.body()
     now = datetime.now(UTC)
-    verdict = speaker.verify(request.headers, body, secrets, now)
+    headers = request.headers.copy()
+    headers[REQUESTED_ADDRESS] = parts.public_url.rstrip("/") + request.path_qs
+    verdict = speaker.verify(headers, body, secrets, now)
     if isinstance(verdict, Rejected):
         parts.tally.count(source, account, "bad_signatures", now)
         return refuse(401, "bad_signature", verdict.reason)

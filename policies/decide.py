@@ -13,16 +13,17 @@ from policies import declines, network_rules
 from policies.charges import NextCharge, next_charge
 from policies.coexistence import notes_on_the_owner_s
 from policies.document import PolicyDocument
-from policies.due import Due, in_days
+from policies.due import Due, in_days, in_turn
 from policies.endings import held, settled, troubled
 from policies.facts import CaseFacts, Outcome
-from policies.messages import upcoming_words, words_about_access
+from policies.messages import channels_left, first_opening, has_heard, upcoming_words, words_about_access
 from policies.outages import held_by_gateway
 from policies.people import people_asked
 from policies.service import given_back, losses_of_service
 from policies.situation import Situation
-from policies.steps import AnyStep, Basis, Close
+from policies.steps import AnyStep, Basis, Close, Notify, Purpose
 from policies.surroundings import Surroundings
+from policies.words import words_for
 
 
 def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundings, now: datetime) -> AnyStep:
@@ -59,12 +60,35 @@ def _scheduled(here: Situation, charge: NextCharge | None) -> list[Due]:
 
 def _end(here: Situation) -> Due:
     close = here.policy.close
+    channels = channels_left(here, "closed", here.policy.access_channels) if close.tell and has_heard(here) else ()
+    if channels:
+        return _farewell(here, here.started + close.after, channels)
 
     def make(at: datetime, basis: Basis) -> AnyStep:
         because = f"nothing was recovered within {in_days(close.after)}"
         return Close(at=at, outcome=close.outcome, because=because, basis=basis)
 
     return Due(here.started + close.after, "close", make)
+
+
+def _farewell(here: Situation, at: datetime, channels: tuple[str, ...]) -> Due:
+    """That it is over is told before the case closes."""
+    opening = first_opening(here, "closed", max(at, here.now), channels, Purpose.SERVICE)
+
+    def make(moment: datetime, basis: Basis) -> AnyStep:
+        because = f"nothing was recovered within {in_days(here.policy.close.after)}, and the customer should know"
+        words = words_for(here)
+        return Notify(
+            at=moment,
+            name="closed",
+            template="closed",
+            channels=opening.channels,
+            because=because,
+            words=words,
+            basis=basis,
+        )
+
+    return Due(in_turn(at, opening.at, here.now), "notify", make)
 
 
 # --- why -------------------------------------------------------------------------------------------------------------

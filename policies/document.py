@@ -13,15 +13,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from policies.base import NO_CARD_NUMBER
+from policies.channels import Channel, Name
 from policies.conditions import Condition
 from policies.declines import Category
 from policies.events import CloseOutcome
+from policies.experiments import Variant
 from policies.risk import RiskLevel
 from policies.written import WEEKDAYS, ClockTime, Duration, HourRange, Hours, Part, Text, Weekday, Whole, YesNo
 
 MAX_BYTES = 16_000
-CHANNELS = ("email", "sms", "push", "in_app", "webhook")
 PEOPLE = ("support_contact", "ops")
 STAGES = {
     "payment_failed": "notice",
@@ -44,8 +44,6 @@ STAGES = {
 TONE = ("notice", "reminder", "warning", "final_notice", "limited", "suspended")
 TEMPLATES = frozenset(STAGES)
 
-Name = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$"), NO_CARD_NUMBER]
-Channel = Annotated[str, Field(pattern=f"^({'|'.join(CHANNELS)})$")]
 TemplateName = Annotated[str, Field(pattern=f"^({'|'.join(sorted(TEMPLATES))})$")]
 FailureCount = Annotated[Whole, Field(ge=1, le=16)]
 
@@ -102,15 +100,36 @@ class Retries(Part):
     failover: YesNo = False
 
 
+class Caps(Part):
+    """How often one customer is written to, over all their cases; `in_app` is not counted. `week_on`, `case_on`: one
+    channel's share. Defaults: our reading of US and EU practice, researched 2026-11-22 (docs/channels/README.md)."""
+
+    per_day: Whole = Field(default=1, ge=1, le=5)
+    per_week: Whole = Field(default=4, ge=1, le=20)
+    week_on: dict[Channel, Annotated[Whole, Field(ge=1, le=20)]] = {"sms": 2}
+    case_on: dict[Channel, Annotated[Whole, Field(ge=1, le=20)]] = {"email": 6, "sms": 4}
+
+    def in_week(self, channel: str) -> int | None:
+        return self.week_on.get(channel)
+
+    def in_case(self, channel: str) -> int | None:
+        return self.case_on.get(channel)
+
+
 class Contact(Part):
     """Hours on the customer's own clock in which messages may be sent; `hours`: those of one channel instead.
-    `gap` keeps two scheduled messages apart."""
+    `gap` keeps two scheduled messages to a customer apart. `receipt_window`: for so long a message whose fate nobody
+    knows is waited for; then the next channel is due. `pause_after_activity`: who has just looked at the page is not
+    reminded of it."""
 
     opens: ClockTime = time(8)
     closes: ClockTime = time(20)
     gap: Duration = timedelta(hours=20)
     silent_window: dict[Category, Duration] = {}
     hours: dict[Channel, HourRange] = {}
+    caps: Caps = Caps()
+    receipt_window: Duration = timedelta(hours=6)
+    pause_after_activity: Duration = timedelta(days=2)
 
     def hours_for(self, channel: Channel) -> tuple[time, time]:
         own = self.hours.get(channel)
@@ -118,7 +137,9 @@ class Contact(Part):
 
 
 class ScheduledMessage(Part):
-    """Due `after` a time, or when the payment has failed `failures` times in a row; only for `categories`, if given."""
+    """Due `after` a time, or when the payment has failed `failures` times in a row; only for `categories`, if given.
+    `variants` are tried beside it, each on its share of the cases; `holdout` percent of the cases are not sent it, to
+    see what it is worth."""
 
     name: Name
     after: Duration | None = None
@@ -126,6 +147,8 @@ class ScheduledMessage(Part):
     categories: tuple[Category, ...] = ()
     template: TemplateName
     channels: tuple[Channel, ...] = Field(min_length=1)
+    variants: tuple[Variant, ...] = ()
+    holdout: Whole = Field(default=0, ge=0, le=50)
 
 
 class ScheduledOffer(Part):
@@ -167,11 +190,13 @@ class EscalateTo(Part):
 
 
 class Closing(Part):
-    """`at_source`: what becomes of a claim that is written off at the system that owns it."""
+    """`at_source`: what becomes of a claim that is written off at the system that owns it. `tell`: the customer is told
+    that it is over."""
 
     after: Duration
     outcome: CloseOutcome = CloseOutcome.WRITTEN_OFF
     at_source: Literal["leave", "mark_uncollectible", "cancel_subscription"] = "leave"
+    tell: YesNo = False
 
 
 class Reinstatement(Part):

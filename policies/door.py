@@ -11,25 +11,22 @@ from typing import Any
 
 from policies.calendars import seasons
 from policies.conditions import LISTED, Condition, TenureRange
-from policies.declines import TREATMENTS, Category, Retryable
+from policies.declines import TREATMENTS, Retryable
 from policies.document import (
     MAX_BYTES,
     Avoid,
     Contact,
     PolicyDocument,
     Retries,
-    ScheduledMessage,
     canonical_json,
 )
 from policies.door_timeline import timeline_findings
+from policies.door_words import words_findings
 from policies.events import CloseOutcome
-from policies.findings import Finding, Path
+from policies.findings import Finding, Path, twice
 from policies.nearest_word import suggestion
 from policies.reachable import is_reachable
 from policies.written import WEEKDAYS, Hours, write_duration
-
-NAMES_OF_OTHER_WORDS = frozenset({"limited", "suspended", "reinstated", "recovered"})
-"""Words that go out with what they tell of; a message of such a name would stand in their way."""
 
 UNPAID_ENDS = (CloseOutcome.WRITTEN_OFF, CloseOutcome.CANCELLED)
 
@@ -38,7 +35,7 @@ def findings(policy: PolicyDocument) -> Iterator[Finding]:
     yield from _applies_when(policy)
     yield from _retries(policy.retries)
     yield from _contact(policy.contact)
-    yield from _words(policy)
+    yield from words_findings(policy)
     yield from _service(policy)
     yield from timeline_findings(policy)
     size = len(canonical_json(policy))
@@ -62,7 +59,7 @@ def _condition(condition: Condition, path: Path) -> Iterator[Finding]:
     if condition == Condition():
         yield Finding(path, "a condition without a field says nothing; name a field or leave it out")
     for field in (*LISTED, "tags"):
-        yield from _twice(getattr(condition, field) or (), (*path, field))
+        yield from twice(getattr(condition, field) or (), (*path, field))
     for field, wanted in (("amount", condition.amount), ("tenure", condition.tenure)):
         if wanted == TenureRange():
             yield Finding((*path, field), "says nothing without a bound; give at_least, below or both, or leave it out")
@@ -119,8 +116,8 @@ def _maximum(retries: Retries) -> Iterator[Finding]:
 
 def _avoid(avoid: Avoid) -> Iterator[Finding]:
     path: Path = ("retries", "avoid")
-    yield from _twice(avoid.weekdays, (*path, "weekdays"))
-    yield from _twice(avoid.seasons, (*path, "seasons"))
+    yield from twice(avoid.weekdays, (*path, "weekdays"))
+    yield from twice(avoid.seasons, (*path, "seasons"))
     if set(avoid.weekdays) == set(WEEKDAYS):
         yield Finding((*path, "weekdays"), "no day is left on which anything could be retried; take out a weekday")
     if _all_day(avoid.hours):
@@ -163,38 +160,6 @@ def _contact(contact: Contact) -> Iterator[Finding]:
             yield Finding(("contact", "silent_window", category.value), says)
 
 
-def _words(policy: PolicyDocument) -> Iterator[Finding]:
-    names: set[str] = set()
-    for position, message in enumerate(policy.messages):
-        path: Path = ("messages", position)
-        if message.name in names:
-            yield Finding((*path, "name"), "two messages have one name; a message is sent once per name, so rename one")
-        names.add(message.name)
-        yield from _message(message, path)
-        yield from _to_whom(message.categories, message.channels, path)
-    for position, offer in enumerate(policy.offers):
-        path = ("offers", position)
-        yield from _to_whom(offer.categories, offer.channels, path)
-        yield from _twice(offer.offers, (*path, "offers"))
-    yield from _twice(policy.access_channels, ("access_channels",))
-
-
-def _message(message: ScheduledMessage, path: Path) -> Iterator[Finding]:
-    if message.name in NAMES_OF_OTHER_WORDS or message.name.startswith("offer_"):
-        yield Finding((*path, "name"), f"{message.name} is the name of words that are sent by themselves; rename it")
-    if (message.after is None) == (message.failures is None):
-        yield Finding(path, "give either after or failures, so that it is clear when the message is due")
-
-
-def _to_whom(categories: Sequence[Category], channels: Sequence[str], path: Path) -> Iterator[Finding]:
-    yield from _twice(categories, (*path, "categories"))
-    yield from _twice(channels, (*path, "channels"))
-    for position, category in enumerate(categories):
-        if not TREATMENTS[category].contact:
-            says = f"nothing is ever written to the customer for {category.value}; take it out"
-            yield Finding((*path, "categories", position), says)
-
-
 # --- service and the end ----------------------------------------------------------------------------------------------
 
 
@@ -203,16 +168,10 @@ def _service(policy: PolicyDocument) -> Iterator[Finding]:
         if part and part.after is None and part.failures is None:
             yield Finding((name,), "give after, failures or both, so that it is clear when it happens")
     if policy.limit:
-        yield from _twice(policy.limit.takes, ("limit", "takes"))
-        yield from _twice(policy.limit.takes_recurring, ("limit", "takes_recurring"))
+        yield from twice(policy.limit.takes, ("limit", "takes"))
+        yield from twice(policy.limit.takes_recurring, ("limit", "takes_recurring"))
         for benefit in sorted({*policy.limit.takes} & {*policy.limit.takes_recurring}):
             yield Finding(("limit", "takes_recurring"), f"{benefit} stands in takes as well; name it once")
     if policy.close.outcome not in UNPAID_ENDS:
         says = "a policy closes as written_off or cancelled; the rest comes from the source alone"
         yield Finding(("close", "outcome"), says)
-
-
-def _twice(values: Sequence[Any], path: Path) -> Iterator[Finding]:
-    for position, value in enumerate(values):
-        if value in values[:position]:
-            yield Finding((*path, position), f"{value} stands there twice; name it once")

@@ -11,7 +11,7 @@ from policies.facts import LOST_ACCESS, Attempt, CaseFacts, Ending, Outcome
 from policies.invoices import InvoiceStatus
 from policies.messages import channels_left, first_opening, has_heard
 from policies.situation import Situation
-from policies.steps import AnyStep, Close, Escalate, Hold, Notify, Reconcile, Reinstate
+from policies.steps import AnyStep, Close, Escalate, Hold, Notify, Purpose, Reconcile, Reinstate
 from policies.words import words_for
 
 UNKNOWN_LOOKED_UP_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 360, 720, 1440))
@@ -57,7 +57,7 @@ def _after_payment(here: Situation) -> AnyStep:
         template, because = "recovered", "the customer was told of the failure"
     channels = channels_left(here, template, here.policy.access_channels)
     if has_heard(here) and channels:
-        opening = first_opening(here, now, channels)
+        opening = first_opening(here, template, now, channels, Purpose.THANKS)
         return Notify(
             at=opening.at,
             name=template,

@@ -120,6 +120,20 @@ class AttemptSettled(Record):
     key: Identifier
 
 
+MessageWhat = Literal["delivered", "undelivered", "opened", "clicked", "complained", "opted_out"]
+
+
+class MessageReported(Record):
+    """What a provider told of a message of this case, by its `key`; told by the relay."""
+
+    kind: Literal["message_reported"] = "message_reported"
+    event_id: Annotated[str, NO_CARD_NUMBER]
+    happened_at: UtcTime
+    key: Identifier
+    channel: str
+    what: MessageWhat
+
+
 class CustomerChanged(SourceEvent):
     """What changed is personal: it goes to the customer directory and into no case."""
 

@@ -18,6 +18,7 @@ from policies.keys import CaseRef
 from policies.money import Money
 from policies.policy_change import PolicyChange
 from policies.risk import Risk
+from policies.said import ARRIVED, Activity, Deferral, Message
 
 
 class AccessLevel(StrEnum):
@@ -85,27 +86,6 @@ class Refusal(Record):
 class FraudFlag(Record):
     at: UtcTime
     signals: tuple[str, ...]
-
-
-class MessageStatus(StrEnum):
-    """`accepted` by the channel; `undelivered` on every channel tried; `unclear`: perhaps sent, never sent again."""
-
-    ACCEPTED = "accepted"
-    UNDELIVERED = "undelivered"
-    UNCLEAR = "unclear"
-
-
-class Message(Record):
-    """`asked`: the channels that were open when it was sent, in order."""
-
-    ordinal: int
-    at: UtcTime
-    name: str
-    template: str
-    status: MessageStatus
-    because: str
-    channel: str | None = None
-    asked: tuple[str, ...] = ()
 
 
 class AccessChange(Record):
@@ -214,6 +194,8 @@ class CaseFacts(Record):
     refusals: tuple[Refusal, ...] = ()
     fraud_flags: tuple[FraudFlag, ...] = ()
     messages: tuple[Message, ...] = ()
+    deferrals: tuple[Deferral, ...] = ()
+    activities: tuple[Activity, ...] = ()
     access_changes: tuple[AccessChange, ...] = ()
     payments: tuple[Payment, ...] = ()
     endings: tuple[Ending, ...] = ()
@@ -329,9 +311,8 @@ class CaseFacts(Record):
     def access(self) -> AccessLevel:
         if self.access_changes:
             return self.access_changes[-1].level
-        accepted = MessageStatus.ACCEPTED
         for message in self.messages:
-            if message.status is accepted:
+            if message.status in ARRIVED:
                 return AccessLevel.NOTICE
         return AccessLevel.FULL
 

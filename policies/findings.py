@@ -1,7 +1,7 @@
 """One thing that is wrong with a document that a person wrote: where it stands in it, what is wrong and what to do."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 Path = tuple[str | int, ...]
 """The way into the document: keys and positions from 0, such as `("messages", 0, "after")`."""
@@ -31,3 +31,10 @@ class DocumentError(ValueError):
     def __init__(self, findings: Sequence[PlacedFinding]) -> None:
         self.findings = tuple(findings)
         super().__init__("\n".join(str(finding) for finding in findings))
+
+
+def twice(values: Sequence[Any], path: Path) -> Iterator[Finding]:
+    """What a list names more than once."""
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            yield Finding((*path, position), f"{value} stands there twice; name it once")

@@ -38,6 +38,14 @@ class CaseRef(Record):
         return cls(source=parts[0], account=parts[1], invoice_id=parts[2])
 
 
+class CustomerRef(Record):
+    """A customer, as the source names them."""
+
+    source: Identifier
+    account: Identifier
+    customer_id: Identifier
+
+
 def attempt_key(case: CaseRef, ordinal: int) -> str:
     """The idempotency key of one attempt; carried to the gateway's wire."""
     return _key("attempt", case, ordinal)

@@ -6,31 +6,40 @@ out at any hour, a text does not. What a message may say stands in `words.py`, h
 """
 
 from collections.abc import Iterator
-from datetime import datetime, time
-from operator import attrgetter, itemgetter
+from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple
 
-from policies.calendars.contact import ALL_DAY, next_contact_time
-from policies.document import Channel, ScheduledMessage, ScheduledOffer
+from policies.calendars.contact import next_contact_time, next_time_of_day
+from policies.channels import Channel
+from policies.contact_rules import Allowed, Wish, judge, may_be_said
+from policies.document import ScheduledMessage, ScheduledOffer
 from policies.due import Due, after_the_failure, in_turn
-from policies.facts import LOST_ACCESS, MessageStatus
+from policies.experiments import Assignment, assigned
+from policies.facts import LOST_ACCESS
+from policies.heard import contacts, lost_at
 from policies.offers import possible
+from policies.said import Message, MessageStatus
 from policies.situation import Situation
-from policies.steps import AnyStep, Basis, Notify, Offer
+from policies.steps import AnyStep, Basis, Notify, Offer, Purpose
 from policies.words import words_for
 
 _Planned = tuple[datetime, str, ScheduledMessage | ScheduledOffer, tuple[Channel, ...]]
 """Scheduled words that are still to be said: due when, by which name, what, on which channels not tried yet."""
 
+AS_USUAL = Assignment()
+
 
 class Upcoming(NamedTuple):
-    """The next scheduled words: when the policy has them due, when they may be sent, and the channels not tried yet."""
+    """The next scheduled words: when the policy has them due, when they may be sent, the channels not tried yet that
+    are open then, and the trial that they belong to in this case."""
 
     due: datetime
     at: datetime
     name: str
     words: ScheduledMessage | ScheduledOffer
     channels: tuple[Channel, ...]
+    trial: Assignment = AS_USUAL
 
     def as_due(self, here: Situation, next_attempt_at: datetime | None) -> Due:
         def make(at: datetime, basis: Basis) -> AnyStep:
@@ -40,14 +49,19 @@ class Upcoming(NamedTuple):
 
 
 def upcoming_words(here: Situation) -> Upcoming | None:
+    """The earliest due that may still be said: what a rule forbids in this case for good is left out."""
     if not may_write(here):
         return None
-    planned = min(_planned(here), key=itemgetter(0), default=None)
-    if planned is None:
-        return None
-    due, name, words, channels = planned
-    earliest = max(due, here.silence_ends, _gap_ends(here), here.now)
-    return Upcoming(due, in_contact_hours(here, earliest, channels[0]), name, words, channels)
+    for due, name, words, channels in sorted(_planned(here), key=itemgetter(0)):
+        trial = _trial_of(here, words)
+        wish = _wish(here, _template(words), trial.channels_of(channels, words.channels), Purpose.SCHEDULED)
+        earliest = max(due, here.silence_ends, _busy_until(here), _deferred_until(here, name), here.now)
+        if trial.variant and trial.variant.at:
+            earliest = next_time_of_day(earliest, here.around.customer.zone, trial.variant.at)
+        free = may_be_said(here.policy.contact, contacts(here), here.around.customer, wish, earliest)
+        if free and free.until:
+            return Upcoming(due, free.until, name, words, _open_at(here, wish, free.until), trial)
+    return None
 
 
 def words_about_access(here: Situation, next_attempt_at: datetime | None) -> Iterator[Due]:
@@ -64,7 +78,7 @@ def words_about_access(here: Situation, next_attempt_at: datetime | None) -> Ite
     channels = channels_left(here, name, here.policy.access_channels)
     if not channels or not may_tell:
         return
-    opening = first_opening(here, max(earliest, here.now), channels)
+    opening = first_opening(here, name, max(earliest, here.now), channels, Purpose.SERVICE)
 
     def make(at: datetime, basis: Basis) -> AnyStep:
         return Notify(
@@ -91,17 +105,31 @@ def has_heard(here: Situation) -> bool:
 
 
 def channels_left(here: Situation, name: str, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """Words that no open channel took are due again on those that were closed at that hour."""
+    """Words that reached nobody are due again on the channels that were not tried."""
+    reaching = here.around.customer.reached_by(channels)
     if name not in here.told:
-        return channels
+        return reaching
     sent = [message for message in here.facts.messages if message.name == name]
-    if any(message.status is not MessageStatus.UNDELIVERED or not message.asked for message in sent):
+    if any(lost_at(here, message) is None for message in sent):
         return ()
-    asked = {channel for message in sent for channel in message.asked}
-    return tuple(channel for channel in channels if channel not in asked)
+    tried = {channel for message in sent for channel in message.tried}
+    return tuple(channel for channel in reaching if channel not in tried)
 
 
-# --- hours ------------------------------------------------------------------------------------------------------------
+def never_arrived(here: Situation) -> Message | None:
+    """The latest words that reached nobody and that no channel is left for."""
+    lost = [m for m in here.facts.messages if m.status is MessageStatus.UNDELIVERED and m.asked]
+    return next((m for m in reversed(lost) if not channels_left(here, m.name, _channels_for(here, m.name))), None)
+
+
+def _channels_for(here: Situation, name: str) -> tuple[Channel, ...]:
+    """Those of the policy, by the name of the words."""
+    planned = {message.name: message.channels for message in here.policy.messages}
+    planned |= {f"offer_{number}": offer.channels for number, offer in enumerate(here.policy.offers, start=1)}
+    return planned.get(name, here.policy.access_channels)
+
+
+# --- when and where ---------------------------------------------------------------------------------------------------
 
 
 class Opening(NamedTuple):
@@ -111,22 +139,53 @@ class Opening(NamedTuple):
     channels: tuple[Channel, ...]
 
 
-def first_opening(here: Situation, moment: datetime, channels: tuple[Channel, ...]) -> Opening:
+def first_opening(
+    here: Situation, template: str, moment: datetime, channels: tuple[Channel, ...], purpose: Purpose
+) -> Opening:
     """For words about what has just happened: whichever channels open first, by their own windows alone."""
-    opens = {channel: _next_in_hours(here, moment, channel, ALL_DAY) for channel in channels}
-    at = min(opens.values())
-    return Opening(at, tuple(channel for channel in channels if opens[channel] == at))
+    moment = max(moment, _lost_by(here, template), _deferred_until(here, template))
+    wish = _wish(here, template, channels, purpose)
+    free = may_be_said(here.policy.contact, contacts(here), here.around.customer, wish, moment)
+    at = free.until if free and free.until else moment
+    return Opening(at, _open_at(here, wish, at))
 
 
 def in_contact_hours(here: Situation, moment: datetime, channel: Channel) -> datetime:
-    return _next_in_hours(here, moment, channel, here.policy.contact.hours_for(channel))
+    customer, hours = here.around.customer, here.policy.contact.hours_for(channel)
+    zones = customer.zones or customer.zone
+    return next_contact_time(moment, zones, customer.country, channel, *hours, customer.subdivision)
 
 
-def _next_in_hours(here: Situation, moment: datetime, channel: Channel, hours: tuple[time, time]) -> datetime:
-    customer = here.around.customer
-    return next_contact_time(
-        moment, customer.zones or customer.zone, customer.country, channel, *hours, customer.subdivision
-    )
+def _wish(here: Situation, template: str, channels: tuple[Channel, ...], purpose: Purpose) -> Wish:
+    return Wish(case_id=here.facts.case.case_id, template=template, channels=channels, purpose=purpose)
+
+
+def _open_at(here: Situation, wish: Wish, at: datetime) -> tuple[Channel, ...]:
+    verdict = judge(here.policy.contact, contacts(here), here.around.customer, wish, at)
+    return verdict.channels if isinstance(verdict, Allowed) else wish.channels
+
+
+def _lost_by(here: Situation, name: str) -> datetime:
+    """When it was known that earlier tries had reached nobody."""
+    lost = [lost_at(here, message) for message in here.facts.messages if message.name == name]
+    return max([at for at in lost if at], default=here.facts.failed_at)
+
+
+def _deferred_until(here: Situation, name: str) -> datetime:
+    """A rule has put it off when it was about to be sent; for good: as long as there are cases."""
+    put_off = next((each for each in here.facts.deferrals if each.name == name), None)
+    if put_off is None:
+        return here.facts.failed_at
+    return put_off.until or put_off.at + FOR_GOOD
+
+
+FOR_GOOD = timedelta(days=3650)
+
+
+def _busy_until(here: Situation) -> datetime:
+    """Who has just clicked is not reminded meanwhile. An opened mail says little: machines open mails."""
+    clicks = [each.at for each in here.facts.activities if not each.what.startswith("opened")]
+    return max(clicks) + here.policy.contact.pause_after_activity if clicks else here.facts.failed_at
 
 
 # --- scheduled words --------------------------------------------------------------------------------------------------
@@ -138,12 +197,12 @@ def _planned(here: Situation) -> Iterator[_Planned]:
         channels = channels_left(here, message.name, message.channels)
         due = _when_due(here, message) if channels and _is_for(here, message) else None
         if due:
-            yield due, message.name, message, channels
+            yield max(due, _lost_by(here, message.name)), message.name, message, channels
     for number, offer in enumerate(here.policy.offers, start=1):
         name = f"offer_{number}"
         channels = channels_left(here, name, offer.channels)
         if channels and _is_for(here, offer) and possible(here, offer.offers):
-            yield here.started + offer.after, name, offer, channels
+            yield max(here.started + offer.after, _lost_by(here, name)), name, offer, channels
 
 
 def _is_for(here: Situation, words: ScheduledMessage | ScheduledOffer) -> bool:
@@ -156,38 +215,40 @@ def _when_due(here: Situation, message: ScheduledMessage) -> datetime | None:
     return here.failure_number(message.failures)
 
 
-def _gap_ends(here: Situation) -> datetime:
-    """What reached nobody keeps nobody waiting."""
-    undelivered = MessageStatus.UNDELIVERED
-    newest_first = sorted(here.facts.messages, key=attrgetter("at"), reverse=True)
-    sent = next((message.at for message in newest_first if message.status is not undelivered), None)
-    return sent + here.policy.contact.gap if sent else here.facts.failed_at
+def _template(words: ScheduledMessage | ScheduledOffer) -> str:
+    return words.template if isinstance(words, ScheduledMessage) else "offer"
+
+
+def _trial_of(here: Situation, words: ScheduledMessage | ScheduledOffer) -> Assignment:
+    if isinstance(words, ScheduledOffer) or not (words.variants or words.holdout):
+        return AS_USUAL
+    return assigned(here.facts.case.case_id, words.name, words.variants, words.holdout)
 
 
 def _as_step(
     upcoming: Upcoming, here: Situation, at: datetime, next_attempt_at: datetime | None, basis: Basis
 ) -> AnyStep:
-    """The hour was chosen for the first channel; of the others those are used that are open then."""
     words = upcoming.words
     said = words_for(here, next_attempt_at=next_attempt_at)
-    first, *others = upcoming.channels
-    channels = (first, *[channel for channel in others if in_contact_hours(here, at, channel) == at])
     if isinstance(words, ScheduledMessage):
         return Notify(
             at=at,
             name=upcoming.name,
             template=words.template,
-            channels=channels,
+            channels=upcoming.channels,
             because=f"{words.name} is due {_when_in_words(words)}",
             words=said,
             basis=basis,
+            variant=upcoming.trial.name,
+            wording=upcoming.trial.wording,
+            held_out=upcoming.trial.held_out,
         )
     offered = possible(here, words.offers)
     return Offer(
         at=at,
         name=upcoming.name,
         offers=offered,
-        channels=channels,
+        channels=upcoming.channels,
         because=f"other ways to pay are offered {after_the_failure(words.after)}",
         words=said.model_copy(update={"offers": offered}),
         basis=basis,

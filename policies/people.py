@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from policies.due import Due, after_the_failure
+from policies.messages import never_arrived
 from policies.risk import RiskLevel
 from policies.situation import Situation
 from policies.steps import AnyStep, Basis, Escalate
 from policies.words import words_for
 
 BY_POLICY = "the policy brings in a person"
+UNREACHABLE = "no channel reaches the customer; find an address, or call them"
 
 
 def people_asked(here: Situation) -> Iterator[Due]:
@@ -22,6 +24,9 @@ def people_asked(here: Situation) -> Iterator[Due]:
         because = f"{here.category.value}: {treatment.for_a_person}"
         if because not in asked:
             yield _hand_over(here, here.refusal[0], "ops", because)
+    unheard = never_arrived(here)
+    if unheard and UNREACHABLE not in asked:
+        yield _hand_over(here, unheard.at, "ops", UNREACHABLE)
     flag = facts.fraud_flags[-1] if facts.fraud_flags else None
     if flag and not any(escalation.at >= flag.at for escalation in facts.escalations):
         yield _hand_over(here, flag.at, "ops", f"the fraud check is suspicious: {', '.join(flag.signals)}")

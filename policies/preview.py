@@ -12,13 +12,14 @@ from policies.base import Record, UtcTime
 from policies.decide import next_step
 from policies.declines import Decline
 from policies.document import PolicyDocument
-from policies.facts import AccessChange, AccessLevel, Attempt, CaseFacts, Escalation, Message, MessageStatus, Outcome
+from policies.facts import AccessChange, AccessLevel, Attempt, CaseFacts, Escalation, Outcome
 from policies.instruments import Instrument
 from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef, attempt_key
 from policies.money import Money
 from policies.network_rules import LedgerEntry
 from policies.risk import Risk
+from policies.said import Message, MessageStatus
 from policies.steps import AnyStep, Charge, Escalate, Limit, Notify, Offer, Reconcile, Reinstate, Suspend
 from policies.surroundings import Surroundings
 

@@ -20,6 +20,7 @@ from policies.events import (
     FraudWarning,
     InvoiceVoided,
     MandateChanged,
+    MessageReported,
     MethodChange,
     Pause,
     PaymentFailed,
@@ -44,8 +45,10 @@ from policies.facts import (
 )
 from policies.instruments import Instrument
 from policies.invoices import InvoiceNow, InvoiceStatus
+from policies.keys import message_key
 from policies.money import Money
 from policies.policy_change import PolicyChange
+from policies.said import Activity, Deferral, MessageStatus
 
 MAX_SEEN = 500
 ENDED = frozenset({InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.REFUNDED, InvoiceStatus.CANCELLED})
@@ -111,6 +114,45 @@ def with_attempt_settled(facts: CaseFacts, news: AttemptSettled, now: datetime) 
     told = {"told_at": now}
     attempts = tuple(a.model_copy(update=told) if a.key == news.key else a for a in facts.attempts)
     return _seen(facts, news.event_id).model_copy(update={"attempts": attempts})
+
+
+def with_message_reported(facts: CaseFacts, news: MessageReported, now: datetime) -> CaseFacts:
+    """A message that did not arrive is due on the next channel; one that was opened or clicked shows a customer who is
+    busy with it."""
+    if news.event_id in facts.seen:
+        return facts
+    facts = _seen(facts, news.event_id)
+    if news.what in ("opened", "clicked"):
+        facts = _add(facts, "activities", Activity(at=now, what=f"{news.what} a message"))
+    status = _REPORTED.get(news.what)
+    if status is None:
+        return facts
+    told = {"status": status, "reported_at": now}
+    messages = tuple(
+        m.model_copy(update=told)
+        if m.channel == news.channel
+        and m.status in _CAN_STILL_CHANGE
+        and message_key(facts.case, m.ordinal, m.name) == news.key
+        else m
+        for m in facts.messages
+    )
+    return facts.model_copy(update={"messages": messages})
+
+
+_REPORTED = {
+    "delivered": MessageStatus.DELIVERED,
+    "opened": MessageStatus.DELIVERED,
+    "clicked": MessageStatus.DELIVERED,
+    "undelivered": MessageStatus.UNDELIVERED,
+}
+_CAN_STILL_CHANGE = frozenset({MessageStatus.ACCEPTED, MessageStatus.UNCLEAR, MessageStatus.DELIVERED})
+"""Also what was delivered: a mail server may take a mail and send it back later."""
+
+
+def with_deferral(facts: CaseFacts, deferral: Deferral) -> CaseFacts:
+    """One per words: the latest counts."""
+    others = tuple(each for each in facts.deferrals if each.name != deferral.name)
+    return facts.model_copy(update={"deferrals": (*others, deferral)})
 
 
 def _is_older_than_the_failure(facts: CaseFacts, event: CaseEvent) -> bool:

@@ -3,6 +3,7 @@
 Every step says when (`at`), why (`because`) and on what it rests (`basis`); waiting is `at`.
 """
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -86,23 +87,47 @@ class Words(Record):
     on: UtcTime | None = None
 
 
-class Notify(_Step):
-    kind: Literal["notify"] = "notify"
+class Purpose(StrEnum):
+    """Why words are said. `scheduled`: reminders and offers, which can wait. `service`: what was taken or ended, told
+    at once but not twice a day. `thanks`: after a payment; waits for nothing but an open channel."""
+
+    SCHEDULED = "scheduled"
+    SERVICE = "service"
+    THANKS = "thanks"
+
+
+_ABOUT_SERVICE = frozenset({"limited", "suspended", "reinstated", "closed"})
+
+
+class _Message(_Step):
+    """`channels` in order. `variant`: which of those under trial, with its `wording`; `held_out`: nobody is written to,
+    to see what the message is worth."""
+
     name: str
-    template: str
     channels: tuple[str, ...]
     words: Words
+    variant: str | None = None
+    wording: str | None = None
+    held_out: bool = False
 
 
-class Offer(_Step):
+class Notify(_Message):
+    kind: Literal["notify"] = "notify"
+    template: str
+
+
+class Offer(_Message):
     """A message that offers other ways to pay."""
 
     kind: Literal["offer"] = "offer"
-    name: str
     template: Literal["offer"] = "offer"
     offers: tuple[str, ...]
-    channels: tuple[str, ...]
-    words: Words
+
+
+def purpose_of(step: Notify | Offer, is_paid: bool) -> Purpose:
+    if is_paid:
+        return Purpose.THANKS
+    return Purpose.SERVICE if step.template in _ABOUT_SERVICE else Purpose.SCHEDULED
 
 
 class Limit(_Step):

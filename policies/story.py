@@ -7,7 +7,8 @@ from typing import assert_never
 
 from policies.base import Record, UtcTime
 from policies.declines import Retryable
-from policies.facts import AccessLevel, CaseFacts, MessageStatus, Outcome
+from policies.facts import AccessLevel, CaseFacts, Outcome
+from policies.said import MessageStatus
 from policies.steps import (
     AnyStep,
     Charge,
@@ -155,7 +156,16 @@ def _attempts(facts: CaseFacts) -> Iterator[Line]:
 def _words_and_access(facts: CaseFacts) -> Iterator[Line]:
     for message in facts.messages:
         how = f"by {message.channel}" if message.status is MessageStatus.ACCEPTED else message.status.value
+        if message.status is MessageStatus.DELIVERED:
+            how = f"delivered by {message.channel}"
+        if message.covers:
+            how += f", naming {len(message.covers)} more invoices"
         yield Line(at=message.at, what=f"message {message.name} {how}", because=message.because)
+    for put_off in facts.deferrals:
+        when = f"until {_time(put_off.until)}" if put_off.until else "for good"
+        yield Line(at=put_off.at, what=f"message {put_off.name} put off {when}", because=put_off.because)
+    for seen in facts.activities:
+        yield Line(at=seen.at, what=f"the customer {seen.what}")
     for change in facts.access_changes:
         taken = f" without {', '.join(change.benefits_taken)}" if change.benefits_taken else ""
         taken += ", but the access system did not answer" if change.unclear else ""

@@ -14,6 +14,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.adapters import Adapters
+from activities.channels.news import MessageNews
 from activities.errors import Misconfigured
 from activities.payments_elsewhere import tell_owner
 from activities.sources.contract import UNRESOLVED, Addressed, Lookup, Rejected, Speaker
@@ -44,6 +45,7 @@ from policies.facts import Outcome
 from policies.invoices import InvoiceNow, InvoiceStatus, SeenAttempt
 from policies.keys import CaseRef
 from workers.attempt_news import as_paid, overturns, paid_after_all
+from workers.message_news import MessageDesk
 from workflows.contracts import TASK_QUEUE, ActionEnvelope, DunningInput
 from workflows.dunning import DunningWorkflow
 
@@ -92,6 +94,7 @@ class Deliveries:
         self._adapters = adapters
         self._webhook_secrets = webhook_secrets
         self._task_queue = task_queue
+        self._desk = MessageDesk(store, self._signal)
 
     def group_of(self, row: InboxRow) -> str:
         """Events of one invoice are delivered in order; what cannot be read is a group of its own."""
@@ -115,6 +118,8 @@ class Deliveries:
                 return said
             case Unreadable():
                 return Dead(reason="unreadable", field=said.field, detail=said.reason)
+            case MessageNews():
+                return Delivered(case_id=await self._desk.take(row.id, said, row.received_at))
             case Addressed():
                 return await self._deliver_event(row, said.dated(row.received_at))
 

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from activities.channels.accounts import PushProvider
+from activities.channels.web_push import public_key_of
 from activities.store.database import DATABASE_DOWN, Pool, make_pool, migrate
 from api.app import make_app
 from api.limits import Limits
@@ -57,9 +59,18 @@ async def serving_api(settings: Settings) -> AsyncIterator[None]:
                 tally=wiring.tally,
                 limits=Limits(settings.webhook_rates, settings.webhook_networks, settings.trusted_proxies),
                 max_body_bytes=settings.max_body_bytes,
+                links=settings.links(),
+                public_url=settings.public_url,
+                feed_origins=tuple(settings.feed_origins),
+                vapid_public_key=_vapid_public_key(settings),
             )
             async with _serving(make_app(parts), settings.api_host, settings.api_port):
                 yield
+
+
+def _vapid_public_key(settings: Settings) -> str | None:
+    push = settings.channels.push
+    return public_key_of(push.vapid_private_key.get_secret_value()) if isinstance(push, PushProvider) else None
 
 
 @asynccontextmanager

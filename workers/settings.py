@@ -12,8 +12,10 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.channels.accounts import Providers
 from activities.channels.render import Merchant
 from activities.gateways.accounts import GatewayAccount, GatewayAccounts, MerchantAccount, SandboxAccount
+from activities.links import Links
 from policies.intake.impact import Stakes
 from policies.money import Currency
 from policies.surroundings import Coexistence
@@ -78,6 +80,19 @@ class Settings(BaseSettings):
         name="Example Ltd", support_email="support@example.com", billing_url="https://example.com/billing/{invoice_id}"
     )
 
+    # channel -> {"provider": ..., what it needs}; docs/channels has a page for each. Left out: the sandbox's outbox.
+    channels: Providers = Providers()
+    # Templates and translations of your own, laid over the shipped ones.
+    templates: list[Path] = []
+    # Where customers and providers reach the API from outside.
+    public_url: str = "http://127.0.0.1:8080"
+    # What links in messages are signed with, newest first; without any, messages carry no link to the preferences.
+    link_keys: list[SecretStr] = []
+    # Of the hashes that stand for addresses of people whose data was erased; with a new one, old stops are not found.
+    address_key: SecretStr = SecretStr("")
+    # Origins of the merchant's own pages that may read the in-app feed.
+    feed_origins: list[str] = []
+
     sandbox_url: str = "http://127.0.0.1:8090"
     sandbox_host: str = "127.0.0.1"
     sandbox_port: Annotated[int, Field(ge=0, le=65535)] = 8090
@@ -115,6 +130,15 @@ class Settings(BaseSettings):
             raise ValueError("two actors have one token, so nobody could tell who acted; give each their own")
         return tokens
 
+    @field_validator("link_keys")
+    @classmethod
+    def _link_keys_are_long(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        if any(len(key.get_secret_value()) < 32 for key in keys):
+            raise ValueError(
+                "a link key is shorter than 32 characters; make one with: openssl rand -hex 32"
+            )
+        return keys
+
     @model_validator(mode="after")
     def _names_are_known(self) -> "Settings":
         collect = {*self.gateways, SANDBOX}
@@ -130,6 +154,9 @@ class Settings(BaseSettings):
         named = {*self.owners.values(), *(name for names in self.routes.values() for name in names)}
         sandbox: dict[str, GatewayAccount] = {SANDBOX: SandboxAccount()} if SANDBOX in named else {}
         return {**sandbox, **self.gateways}
+
+    def links(self) -> Links | None:
+        return Links(self.public_url, [k.get_secret_value() for k in self.link_keys]) if self.link_keys else None
 
     def stakes(self) -> Stakes:
         return Stakes(

@@ -11,7 +11,7 @@ import aiohttp
 
 from activities.access.sandbox import SandboxAccess
 from activities.adapters import Adapters
-from activities.channels.sandbox import SandboxChannel
+from activities.channels.render import Renderer
 from activities.fraud.sandbox import SandboxFraudCheck
 from activities.intake import Intake
 from activities.routes import Routes
@@ -36,6 +36,7 @@ from policies.document import PolicyDocument
 from policies.intake.load import load_profiles
 from policies.intake.profile import Profiles
 from policies.load import load_policies
+from workers.channels import make_channels
 from workers.gateways import make_gateway, make_merchant_owner
 from workers.mappings import mapped_speakers
 from workers.settings import Settings
@@ -72,6 +73,7 @@ class Wiring:
     speakers: Mapping[str, Speaker]
     tally: Tally
     intake: Intake
+    renderer: Renderer
 
 
 @asynccontextmanager
@@ -81,13 +83,13 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
     pool = await make_pool(settings.database_url.get_secret_value(), settings.database_pool)
     async with aiohttp.ClientSession() as session:
         try:
-            store, tally = Store(pool), Tally()
+            store, tally = Store(pool, settings.address_key.get_secret_value()), Tally()
             speakers = speakers_of(settings)
             intake = Intake(store, speakers, tally, profiles, settings.stakes())
             writing = asyncio.create_task(tally.keep_writing(store.sources), name="figures of the sources")
-            adapters = make_adapters(settings, session)
+            adapters = make_adapters(settings, session, store)
             try:
-                yield Wiring(store, adapters, speakers, tally, intake)
+                yield Wiring(store, adapters, speakers, tally, intake, make_renderer(settings))
             finally:
                 adapters.close()
             writing.cancel()
@@ -95,12 +97,13 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
             await pool.close()
 
 
-def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapters:
+def make_adapters(settings: Settings, session: aiohttp.ClientSession, store: Store) -> Adapters:
     sandbox = SandboxClient(session, settings.sandbox_url, settings.outside_timeout_seconds)
     accounts = settings.gateway_accounts()
     built = {name: make_gateway(name, account, session, sandbox) for name, account in accounts.items()}
     owners = {name: one.owner for name, one in built.items() if one.owner}
     owners |= {name: make_merchant_owner(merchant, session) for name, merchant in settings.merchant_owners.items()}
+    channels = make_channels(settings, session, sandbox, store)
     return Adapters(
         routes=replace(
             routes_of(settings),
@@ -108,16 +111,17 @@ def make_adapters(settings: Settings, session: aiohttp.ClientSession) -> Adapter
         ),
         owners=owners,
         gateways={name: one.gateway for name, one in built.items()},
-        channels={
-            "email": SandboxChannel("email", sandbox),
-            "sms": SandboxChannel("sms", sandbox),
-            "in_app": SandboxChannel("in_app", sandbox),
-        },
+        channels=channels.adapters,
         fraud=SandboxFraudCheck(sandbox),
         access=SandboxAccess(sandbox),
         provers={"paypal": PayPalProver(session, CERTIFICATES, ipn_address=settings.paypal_ipn_address)},
-        closing=tuple(one.close for one in built.values()),
+        closing=(*(one.close for one in built.values()), *channels.closing),
     )
+
+
+def make_renderer(settings: Settings) -> Renderer:
+    """Raises TemplatesBroken when a shipped or an own template cannot be used."""
+    return Renderer(settings.merchant)
 
 
 def routes_of(settings: Settings) -> Routes:

@@ -11,7 +11,6 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.cases import Casework
-from activities.channels.render import Renderer
 from activities.charging import Charging
 from activities.deciding import Deciding
 from activities.messaging import Messaging
@@ -97,7 +96,7 @@ def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: 
     store, adapters = wiring.store, wiring.adapters
     charging = Charging(store, adapters)
     casework = Casework(store, adapters, policies, charging)
-    messaging = Messaging(store, adapters, Renderer(settings.merchant))
+    messaging = Messaging(store, adapters, wiring.renderer, settings.links())
     return [
         casework.open_case,
         casework.read_invoice,

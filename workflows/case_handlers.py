@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         FraudWarning,
         InvoiceVoided,
         MandateChanged,
+        MessageReported,
         Pause,
         PaymentFailed,
         PaymentMethodChanged,
@@ -41,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import CaseNow, CaseStatus, DunningInput
 
 
-News = CaseEvent | CaseAction | AttemptSettled
+News = CaseEvent | CaseAction | AttemptSettled | MessageReported
 """All that wakes a case."""
 
 
@@ -107,6 +108,10 @@ class CaseHandlers:
     @workflow.signal(description="A gateway said what became of an attempt of ours that had no clear answer")
     def attempt_settled(self, event: AttemptSettled) -> None:
         self._tell(event)
+
+    @workflow.signal(description="A provider said what became of a message")
+    def message_reported(self, news: MessageReported) -> None:
+        self._tell(news)
 
     @workflow.signal(name="update_payment_method", description="The customer gave a new way to pay")
     def update_payment_method_later(self, action: UpdatePaymentMethod) -> None:
@@ -271,6 +276,8 @@ def recorded(facts: CaseFacts, news: News) -> CaseFacts:
     now = workflow.now()
     if isinstance(news, AttemptSettled):
         return record.with_attempt_settled(facts, news, now)
+    if isinstance(news, MessageReported):
+        return record.with_message_reported(facts, news, now)
     if isinstance(news, UpdatePaymentMethod | Pause | Resume | CloseCase):
         return record.with_action(facts, news, now)
     return record.with_event(facts, news, now)

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         ChargingActivities,
         EscalateRequest,
         LookUpRequest,
+        Messaged,
         MessageRequest,
         MessagingActivities,
         OpenRequest,
@@ -35,11 +36,11 @@ with workflow.unsafe.imports_passed_through():
         Attempt,
         Escalation,
         FraudFlag,
-        Message,
         Outcome,
         Refusal,
     )
     from policies.instruments import Initiator
+    from policies.said import Deferral, Message
     from policies.steps import (
         AnyStep,
         Charge,
@@ -48,8 +49,9 @@ with workflow.unsafe.imports_passed_through():
         Notify,
         Offer,
         Reconcile,
+        purpose_of,
     )
-    from policies.story import summary_of
+    from policies.story import summary_of, tell
     from workflows import timing
     from workflows.case_handlers import CaseHandlers
     from workflows.contracts import charging_queue, fairness_key
@@ -160,24 +162,24 @@ class CaseSteps(CaseHandlers):
             words=step.words,
             now=workflow.now(),
             only_while_unpaid=not self.facts.is_paid,
+            name=step.name,
+            purpose=purpose_of(step, self.facts.is_paid),
+            rules=self.policy.document.contact,
+            wording=step.wording,
+            variant=step.variant,
+            held_out=step.held_out,
         )
         answer = await workflow.execute_activity_method(
             MessagingActivities.send_message, request, **self._outside(step, timing.WORDS_WAITED_OUT)
         )
-        if isinstance(answer, Stale):
-            self._facts = record.with_invoice(self.facts, answer.invoice, workflow.now())
-            return
-        message = Message(
-            ordinal=ordinal,
-            at=request.now,
-            name=step.name,
-            template=step.template,
-            status=answer.status,
-            channel=answer.channel,
-            because=step.because,
-            asked=step.channels,
-        )
-        self._add("messages", message)
+        match answer.kind:
+            case "stale":
+                self._facts = record.with_invoice(self.facts, answer.invoice, workflow.now())
+            case "deferred":
+                put_off = Deferral(at=request.now, name=step.name, because=answer.because, until=answer.until)
+                self._facts = record.with_deferral(self.facts, put_off)
+            case "messaged":
+                self._add("messages", _as_said(step, request, ordinal, answer))
 
     async def _change_access(self, step: AnyStep, level: AccessLevel, takes: tuple[str, ...] = ()) -> None:
         ordinal = len(self.facts.access_changes) + 1
@@ -214,6 +216,7 @@ class CaseSteps(CaseHandlers):
             to=step.to,
             words=step.words,
             now=workflow.now(),
+            story=tuple(tell(self.facts)),
         )
         await workflow.execute_activity_method(
             MessagingActivities.escalate, request, **self._outside(step, timing.WAITED_OUT)
@@ -256,6 +259,22 @@ class CaseSteps(CaseHandlers):
             "retry_policy": timing.OUTSIDE_RETRY,
             "summary": summary_of(step),
         }
+
+
+def _as_said(step: Notify | Offer, request: MessageRequest, ordinal: int, answer: Messaged) -> Message:
+    return Message(
+        ordinal=ordinal,
+        at=request.now,
+        name=step.name,
+        template=step.template,
+        status=answer.status,
+        channel=answer.channel,
+        because=step.because,
+        asked=step.channels,
+        covers=answer.covers,
+        covered_by=answer.covered_by,
+        variant=step.variant,
+    )
 
 
 def _as_answered(attempt: Attempt, answer: Attempted) -> Attempt:

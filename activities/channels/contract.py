@@ -5,15 +5,8 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from policies.base import Identifier, Record
-
-
-class CustomerRef(Record):
-    """Whom a message is for, as the source names them."""
-
-    source: Identifier
-    account: Identifier
-    customer_id: Identifier
+from policies.base import Record
+from policies.keys import CustomerRef
 
 
 class Attachment(Record):

@@ -87,8 +87,8 @@ class Addressed(Record):
 UNRESOLVED = "unresolved"
 
 REQUESTED_ADDRESS = "recoup-requested-address"
-"""Among the headers that `verify` gets, added by the API: the public address that was asked, with its query, for senders
-that sign it."""
+"""Among the headers that `verify` gets, added by the API: the public address that was asked, with its query, for those
+who sign it."""
 
 
 class Speaker(ABC):

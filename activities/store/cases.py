@@ -132,6 +132,7 @@ class Cases:
                 currency=facts.due.currency,
                 category=facts.category.value,
                 opened_at=facts.opened_at,
+                silent_until=facts.failed_at + opened.policy.document.silence_for(facts.category),
             )
 
     async def closed(self, request: CloseRequest) -> None:

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from yarl import URL
 
-from activities.channels.contract import CustomerRef
 from activities.channels.web_push import browser_keys
 from activities.store.database import Pool, queries
 from policies.base import Record, Request
+from policies.keys import CustomerRef
 
 Kind = Literal["web", "fcm"]
 

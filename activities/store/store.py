@@ -2,21 +2,27 @@
 
 from activities.store.attempts import AttemptLedger
 from activities.store.cases import Cases
+from activities.store.channel_stops import ChannelStops
 from activities.store.customers import Customers
 from activities.store.database import Pool
 from activities.store.dead_letters import DeadLetters
 from activities.store.declines import Declines
+from activities.store.feed import Feed
 from activities.store.gateway_health import GatewayHealthStore
 from activities.store.history import History
 from activities.store.inbox import Inbox
 from activities.store.messages import ContactLedger
+from activities.store.push_devices import Devices
 from activities.store.refusals import Refusals
 from activities.store.sources import Sources
 
 
 class Store:
-    def __init__(self, pool: Pool) -> None:
+    """`address_key`: of the hashes that stand for addresses."""
+
+    def __init__(self, pool: Pool, address_key: str = "") -> None:
         self.pool = pool
+        self.channel_stops = ChannelStops(pool, address_key)
         self.inbox = Inbox(pool)
         self.cases = Cases(pool)
         self.customers = Customers(pool)
@@ -27,4 +33,6 @@ class Store:
         self.dead_letters = DeadLetters(pool)
         self.refusals = Refusals(pool)
         self.declines = Declines(pool)
+        self.push_devices = Devices(pool)
+        self.feed = Feed(pool)
         self.gateway_health = GatewayHealthStore(pool)

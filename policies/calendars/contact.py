@@ -65,6 +65,14 @@ def may_contact(
     return next_contact_time(moment, zone, country, channel, opens, closes, subdivision) <= moment
 
 
+def next_time_of_day(moment: datetime, zone: str, clock: time) -> datetime:
+    """The first moment, not before `moment`, at which the clocks there show that time; UTC."""
+    info = ZoneInfo(zone)
+    day = moment.astimezone(info).date()
+    found = (datetime.combine(day + n * ONE_DAY, clock, tzinfo=info).astimezone(UTC) for n in (0, 1))
+    return next(at for at in found if at >= moment)
+
+
 def _ever_wider(wanted: Window, own: Window) -> Iterator[Window]:
     """For zones that share no hour of what is wanted: what the channel itself allows, then the day. Those that are
     scattered around the globe share none of the day either; then no hour is better than another."""

@@ -62,8 +62,8 @@ async def test_a_put_replaces_the_whole_record(api: RunningApi) -> None:
 async def test_a_channel_without_consent_is_no_channel(api: RunningApi, store: Store) -> None:
     await api.ask("PUT", ADA, EVERYTHING)
     customer = await store.customers.get("stripe", "default", "cus_ada")
-    assert customer.address_on("email") is None
-    assert customer.address_on("sms") is not None
+    assert customer.addresses.get("email") is None
+    assert customer.addresses.get("sms") is not None
 
 
 async def test_customers_of_two_accounts_are_two(api: RunningApi) -> None:

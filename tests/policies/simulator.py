@@ -36,13 +36,12 @@ from policies.facts import (
     CaseFacts,
     Escalation,
     FraudFlag,
-    Message,
-    MessageStatus,
     Outcome,
     Refusal,
 )
 from policies.keys import attempt_key
 from policies.network_rules import LedgerEntry, ProposedAttempt, Refused, may_attempt
+from policies.said import Message, MessageStatus
 from policies.steps import (
     AnyStep,
     Charge,

@@ -12,8 +12,9 @@ from policies.declines import TREATMENTS, Category, Retryable
 from policies.document import EscalateTo, PolicyDocument, ScheduledMessage
 from policies.endings import PENDING_LOOKED_UP_AFTER, UNKNOWN_LOOKED_UP_AFTER
 from policies.events import CloseOutcome
-from policies.facts import AccessLevel, CaseFacts, Ending, Escalation, FraudFlag, MessageStatus, Outcome, Refusal
+from policies.facts import AccessLevel, CaseFacts, Ending, Escalation, FraudFlag, Outcome, Refusal
 from policies.invoices import InvoiceStatus
+from policies.said import MessageStatus
 from policies.steps import (
     AnyStep,
     Charge,

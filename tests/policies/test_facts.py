@@ -1,8 +1,9 @@
 from datetime import timedelta
 
 from policies.declines import Category
-from policies.facts import AccessLevel, CaseFacts, Failure, FraudFlag, MessageStatus, Outcome, Refusal
+from policies.facts import AccessLevel, CaseFacts, Failure, FraudFlag, Outcome, Refusal
 from policies.invoices import InvoiceStatus
+from policies.said import MessageStatus
 from tests.policies.timeline import (
     NEW_CARD,
     OLD_CARD,

@@ -7,8 +7,9 @@ import pytest
 from policies.decide import next_step
 from policies.declines import Category
 from policies.document import Reinstatement
-from policies.facts import AccessLevel, CaseFacts, Message, MessageStatus
+from policies.facts import AccessLevel, CaseFacts
 from policies.messages import Upcoming, upcoming_words
+from policies.said import Message, MessageStatus
 from policies.situation import Situation
 from policies.steps import Charge, Notify
 from policies.surroundings import CustomerView, Surroundings

@@ -8,10 +8,11 @@ from policies import record
 from policies.decide import next_step
 from policies.declines import Category
 from policies.events import PaymentSucceeded
-from policies.facts import AccessLevel, CaseFacts, Escalation, Message, Outcome
+from policies.facts import AccessLevel, CaseFacts, Escalation, Outcome
 from policies.invoices import InvoiceStatus
 from policies.money import Money
 from policies.people import BY_POLICY
+from policies.said import Message
 from policies.steps import AnyStep, Charge, Close, Notify, Reinstate
 from policies.story import tell
 from policies.surroundings import Surroundings

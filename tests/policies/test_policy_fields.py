@@ -8,11 +8,12 @@ from pydantic import BaseModel
 
 from policies.decide import next_step
 from policies.declines import Category
-from policies.document import Avoid, Chronic, PolicyDocument
+from policies.document import Avoid, Caps, Chronic, PolicyDocument
 from policies.events import CloseOutcome
 from policies.facts import AccessLevel, CaseFacts, Payment
 from policies.money import Money
 from policies.risk import Risk, RiskLevel
+from policies.said import Activity, Message, MessageStatus
 from policies.steps import AnyStep
 from policies.surroundings import CustomerView, GatewayView, Surroundings
 from policies.ways_to_pay import WayToPay
@@ -43,6 +44,10 @@ UNOFFERED = case(Category.EXPIRED_CARD, messages=QUIET[:-1])
 TOLD_OF_ALL = everything_told(ANNUAL, day(-9))
 TOLD_OF_SUSPENSION = (*QUIET, told("suspended", day(14)))
 CHRONIC = Risk(level=RiskLevel.CHRONIC)
+
+
+def unclear(name: str, when: datetime) -> Message:
+    return told(name, when, MessageStatus.UNCLEAR).model_copy(update={"channel": "email", "asked": ("email", "sms")})
 
 
 def step_of(facts: CaseFacts, now: datetime, policy: PolicyDocument, around: Surroundings = GERMAN) -> AnyStep:
@@ -114,9 +119,34 @@ FIELDS: list[Row] = [
     row("contact.closes", changed(SELF_SERVE, "contact", closes=time(9)), case(), at(0)),
     row(
         "contact.gap",
-        changed(SELF_SERVE, "contact", gap=timedelta(hours=1)),
+        changed(SELF_SERVE, "contact", gap=timedelta(days=2)),
         case(Category.EXPIRED_CARD, messages=(told("first_notice", day(4)),)),
         day(4),
+    ),
+    row(
+        "contact.caps",
+        changed(SELF_SERVE, "contact", caps=Caps(per_day=2), gap=timedelta(hours=1)),
+        case(Category.EXPIRED_CARD, messages=(told("first_notice", day(4)),)),
+        day(4) + timedelta(hours=2),
+        changed(SELF_SERVE, "contact", gap=timedelta(hours=1)),
+    ),
+    row(
+        "contact.receipt_window",
+        changed(SELF_SERVE, "contact", receipt_window=timedelta(days=3)),
+        case(Category.EXPIRED_CARD, messages=(unclear("first_notice", day(0)),)),
+        day(1),
+    ),
+    row(
+        "contact.pause_after_activity",
+        changed(SELF_SERVE, "contact", pause_after_activity=timedelta()),
+        case(Category.EXPIRED_CARD, activities=(Activity(at=day(4), what="clicked a message"),)),
+        day(4),
+    ),
+    row(
+        "close.tell",
+        changed(SELF_SERVE, "close", tell=True),
+        case(messages=(told("first_notice", day(0)),)),
+        day(40),
     ),
     row("contact.silent_window", changed(SELF_SERVE, "contact", silent_window=SILENT), case(), at(0)),
     row(
@@ -243,9 +273,9 @@ def test_this_field_about_other_ways_to_pay_changes_a_decision(
     assert step_of(facts, at(0), other, around) != step_of(facts, at(0), SELF_SERVE, around)
 
 
-IN_OTHER_TESTS = {"close.at_source"}
-"""No decision reads it: the workflow hands it to the owner of the invoice when the case is written off, see
-tests/workflows/test_the_end_at_the_source.py."""
+IN_OTHER_TESTS = {"close.at_source", "messages.variants", "messages.holdout"}
+"""`close.at_source`: no decision reads it; the workflow hands it to the owner of the invoice when the case is written
+off, see tests/workflows/test_the_end_at_the_source.py. Trials: see test_messages.py."""
 
 
 def test_every_field_of_a_policy_is_in_the_tables_above() -> None:

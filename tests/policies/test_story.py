@@ -12,13 +12,13 @@ from policies.facts import (
     Escalation,
     Failure,
     FraudFlag,
-    MessageStatus,
     MethodChanged,
     Outcome,
     Refusal,
 )
 from policies.invoices import InvoiceStatus
 from policies.policy_change import PolicyChange
+from policies.said import MessageStatus
 from policies.steps import (
     AnyStep,
     Charge,

@@ -6,24 +6,14 @@ from typing import Any
 
 from policies.asked import Stop
 from policies.declines import TREATMENTS, Category, Decline, classify
-from policies.document import PolicyDocument
-from policies.facts import (
-    AccessChange,
-    AccessLevel,
-    Attempt,
-    CaseFacts,
-    Dispute,
-    Message,
-    MessageStatus,
-    NewCredential,
-    Outcome,
-    Payment,
-)
+from policies.document import STAGES, PolicyDocument
+from policies.facts import AccessChange, AccessLevel, Attempt, CaseFacts, Dispute, NewCredential, Outcome, Payment
 from policies.invoices import InvoiceNow, InvoiceStatus
 from policies.keys import CaseRef, attempt_key
 from policies.load import load_policies
 from policies.money import Money
 from policies.network_rules import LedgerEntry, ProposedAttempt
+from policies.said import Message, MessageStatus
 
 DOCUMENTS = Path(__file__).parents[2] / "policies" / "documents"
 NAMES = ("enterprise", "premium", "b2b_invoice", "annual", "bank_debit", "low_value", "self_serve")
@@ -109,7 +99,8 @@ def tried(
 
 def told(name: str, when: datetime, status: MessageStatus = MessageStatus.ACCEPTED) -> Message:
     channel = "email" if status is MessageStatus.ACCEPTED else None
-    return Message(ordinal=1, at=when, name=name, template="reminder", status=status, because="test", channel=channel)
+    template = name if name in STAGES else "reminder"
+    return Message(ordinal=1, at=when, name=name, template=template, status=status, because="test", channel=channel)
 
 
 def access(level: AccessLevel, when: datetime, taken: tuple[str, ...] = ()) -> AccessChange:

@@ -47,6 +47,7 @@ class Remembered(BaseModel):
     ports: dict[str, int] = {}
     webhook_secret: str = ""
     api_token: str = ""
+    link_key: str = ""
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Stack:
     ports: dict[str, int]
     api_token: str
     webhook_secret: str
+    link_key: str
     environment: dict[str, str] = field(default_factory=dict)
     children: dict[str, Child] = field(default_factory=dict)
 
@@ -126,10 +128,17 @@ def _remembered_stack(folder: Path, asked: dict[str, int | None]) -> Stack:
         ports=ports,
         webhook_secret=known.webhook_secret or f"whsec_{secrets.token_hex(24)}",
         api_token=known.api_token or secrets.token_hex(24),
+        link_key=known.link_key or secrets.token_hex(32),
     )
     path.touch(mode=0o600)
     path.write_text(kept.model_dump_json(indent=2))
-    return Stack(folder=folder, ports=ports, api_token=kept.api_token, webhook_secret=kept.webhook_secret)
+    return Stack(
+        folder=folder,
+        ports=ports,
+        api_token=kept.api_token,
+        webhook_secret=kept.webhook_secret,
+        link_key=kept.link_key,
+    )
 
 
 async def _environment(stack: Stack, postgres: EmbeddedPostgres) -> dict[str, str]:
@@ -141,6 +150,8 @@ async def _environment(stack: Stack, postgres: EmbeddedPostgres) -> dict[str, st
         "RECOUP_TEMPORAL_ADDRESS": stack.temporal_address,
         "RECOUP_TEMPORAL_RETENTION_DAYS": "3650",
         "RECOUP_API_PORT": str(stack.ports["api"]),
+        "RECOUP_PUBLIC_URL": stack.api_url,
+        "RECOUP_LINK_KEYS": json.dumps([stack.link_key]),
         "RECOUP_API_TOKENS": json.dumps({"local": stack.api_token}),
         "RECOUP_WEBHOOK_SECRETS": json.dumps({**asked_for, f"stripe/{ACCOUNT}": [stack.webhook_secret]}),
         "RECOUP_SANDBOX_URL": stack.sandbox_url,

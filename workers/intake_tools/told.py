@@ -2,15 +2,18 @@
 
 from typing import Any
 
+from activities.channels.news import MessageNews
 from activities.sources.contract import Addressed, Malformed
 from policies.events import Ignored, Unreadable
 
 
-def as_told(said: Addressed | Ignored | Unreadable | Malformed) -> dict[str, Any]:
+def as_told(said: Addressed | MessageNews | Ignored | Unreadable | Malformed) -> dict[str, Any]:
     """An event with all its fields, first its kind; `lookup`, `customer` and `undated` where it has them."""
     match said:
         case Addressed():
             return _event(said)
+        case MessageNews():
+            return {"message": said.what, **said.model_dump(mode="json", exclude={"what"}, exclude_defaults=True)}
         case Ignored():
             return {"ignored": said.reason.value, "detail": said.detail}
         case Unreadable():

@@ -2,11 +2,15 @@
 
 alter table messages
     add column reopen integer not null default 0,
+    add column name text not null default '',
     add column stage text not null default '',
     add column covers text[] not null default '{}',
     add column variant text,
     add column counted boolean not null default true;
 create index messages_by_case on messages (case_id);
+
+-- Before this moment nothing is said of the claim, also not in the message of another case.
+alter table cases add column silent_until timestamptz;
 
 -- `held_out`: nobody was written to, on purpose, to see what the message is worth.
 alter table message_results drop constraint message_results_status_check;

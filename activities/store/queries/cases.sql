@@ -1,8 +1,8 @@
--- name: opened(case_id, reopen, source, account, invoice_id, customer_id, subscription_id, credential_id, segment, policy, policy_sha256, gateway, amount_minor, currency, category, opened_at)!
+-- name: opened(case_id, reopen, source, account, invoice_id, customer_id, subscription_id, credential_id, segment, policy, policy_sha256, gateway, amount_minor, currency, category, opened_at, silent_until)!
 insert into cases (case_id, reopen, source, account, invoice_id, customer_id, subscription_id, credential_id, segment,
-    policy, policy_sha256, gateway, amount_minor, currency, category, opened_at)
+    policy, policy_sha256, gateway, amount_minor, currency, category, opened_at, silent_until)
 values (:case_id, :reopen, :source, :account, :invoice_id, :customer_id, :subscription_id, :credential_id, :segment,
-    :policy, :policy_sha256, :gateway, :amount_minor, :currency, :category, :opened_at)
+    :policy, :policy_sha256, :gateway, :amount_minor, :currency, :category, :opened_at, :silent_until)
 on conflict (case_id, reopen) do nothing;
 
 -- name: closed(case_id, reopen, closed_at, outcome, because, closing_fact_at, attempts, messages, timeline)!

@@ -19,5 +19,31 @@ on conflict (source, account, customer_id) do update
         ),
         updated_at = excluded.updated_at;
 
+-- name: consent(source, account, customer_id, channel, allowed, updated_at)!
+-- The customer's own word. Only `consent` is written, so that the address stays that of whoever told it.
+insert into customers as c (source, account, customer_id, record, updated_at)
+values (:source, :account, :customer_id,
+    jsonb_build_object(cast(:channel as text), jsonb_build_object('consent', cast(:allowed as boolean))), :updated_at)
+on conflict (source, account, customer_id) do update
+    set record = c.record || jsonb_build_object(
+            cast(:channel as text),
+            coalesce(c.record -> cast(:channel as text), '{}') || (excluded.record -> cast(:channel as text))
+        ),
+        updated_at = excluded.updated_at;
+
 -- name: get(source, account, customer_id)$
-select told || record from customers where source = :source and account = :account and customer_id = :customer_id;
+-- A channel of the merchant's part without an address holds only a consent, and is read with the address that a source
+-- told; where nobody told one, there is no such channel.
+select (
+    select coalesce(jsonb_object_agg(field, value), '{}')
+    from (
+        select field, case
+                when field in ('email', 'sms', 'in_app', 'webhook') and not record -> field ? 'address'
+                    then coalesce(told -> field, '{}') || (record -> field)
+                else part
+            end as value
+        from jsonb_each(told || record) as each (field, part)
+    ) as known
+    where not (field in ('email', 'sms', 'in_app', 'webhook') and not value ? 'address')
+)
+from customers where source = :source and account = :account and customer_id = :customer_id;

@@ -496,7 +496,7 @@ def test_what_is_told_of_a_person_goes_beside_the_event() -> None:
     assert answer.customer is not None
     assert answer.customer.customer_id == "c1"
     told = answer.customer.said
-    assert (told.name, told.address_on("email"), told.address_on("sms")) == (
+    assert (told.name, told.addresses.get("email"), told.addresses.get("sms")) == (
         "Ada Example",
         "ada@example.com",
         "+491701234567",
