@@ -97,7 +97,7 @@ def test_an_assignment_says_what_differs() -> None:
     assert mail_too.channels_of(("push",), ("sms", "email", "push")) == ("push",)
 
 
-# --- what may be tried ------------------------------------------------------------------------------------------------------
+# --- what may be tried ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
