@@ -69,20 +69,14 @@ def judge(rules: Contact, ledger: Sequence[Contacted], customer: CustomerView, w
 def may_be_said(
     rules: Contact, ledger: Sequence[Contacted], customer: CustomerView, wish: Wish, moment: datetime
 ) -> PutOff | None:
-    """The first moment from `moment` on; None: never in this case."""
+    """The first moment from `moment` on; None: never in this case. Every rule that puts it off names a later moment,
+    and what was said lies in the past, so this ends."""
     because, at = "", moment
-    for _ in range(_MOST_STEPS):
-        verdict = judge(rules, ledger, customer, wish, at)
-        if not isinstance(verdict, PutOff):
-            return PutOff(at, because)
+    while isinstance(verdict := judge(rules, ledger, customer, wish, at), PutOff):
         if verdict.until is None:
             return None
         because, at = verdict.because, verdict.until
     return PutOff(at, because)
-
-
-_MOST_STEPS = 40
-"""Each step passes a rule or a closed day; longer than any row of both."""
 
 
 def _said_already(rules: Contact, ledger: Sequence[Contacted], wish: Wish, now: datetime) -> Contacted | None:
