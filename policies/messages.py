@@ -54,7 +54,8 @@ def upcoming_words(here: Situation) -> Upcoming | None:
         return None
     for due, name, words, channels in sorted(_planned(here), key=itemgetter(0)):
         trial = _trial_of(here, words)
-        wish = _wish(here, _template(words), trial.channels_of(channels, words.channels), Purpose.SCHEDULED)
+        wanted = here.around.customer.reached_by(trial.channels_of(channels, words.channels))
+        wish = _wish(here, _template(words), wanted, Purpose.SCHEDULED)
         earliest = max(due, here.silence_ends, _busy_until(here), _deferred_until(here, name), here.now)
         if trial.variant and trial.variant.at:
             earliest = next_time_of_day(earliest, here.around.customer.zone, trial.variant.at)

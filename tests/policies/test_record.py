@@ -15,6 +15,7 @@ from policies.events import (
     FraudWarning,
     InvoiceVoided,
     MandateChanged,
+    MessageReported,
     MethodChange,
     Pause,
     PaymentFailed,
@@ -24,9 +25,11 @@ from policies.events import (
     SubscriptionCancelled,
     UpdatePaymentMethod,
 )
-from policies.facts import CaseFacts, Ending, FraudFlag, Outcome, Refusal
+from policies.facts import AccessLevel, CaseFacts, Ending, FraudFlag, Outcome, Refusal
 from policies.invoices import InvoiceStatus
+from policies.keys import message_key
 from policies.money import Money
+from policies.said import Activity, Deferral, MessageStatus
 from policies.surroundings import Surroundings
 from tests.policies.timeline import (
     DUE,
@@ -40,6 +43,7 @@ from tests.policies.timeline import (
     invoice,
     paid,
     paused,
+    told,
     tried,
 )
 
@@ -262,3 +266,71 @@ def test_news_of_an_attempt_without_an_answer_makes_it_looked_up_at_once() -> No
     assert [attempt.told_at for attempt in facts.attempts] == [day(1.5), None]
     step = next_step(SELF_SERVE, facts, Surroundings(), day(1.5))
     assert (step.kind, step.at) == ("reconcile", day(1.5))
+
+
+# --- what became of messages ------------------------------------------------------------------------------------------
+
+
+def sent(status: MessageStatus = MessageStatus.ACCEPTED, channel: str | None = "email") -> CaseFacts:
+    message = told("first_notice", day(0)).model_copy(
+        update={"status": status, "channel": channel, "asked": ("email", "sms")}
+    )
+    return case(messages=(message,))
+
+
+def reported(what: str, channel: str = "email", name: str = "first_notice") -> MessageReported:
+    key = message_key(case().case, 1, name)
+    return MessageReported.model_validate(
+        {"event_id": f"row_{what}", "happened_at": day(1), "key": key, "channel": channel, "what": what}
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "status"),
+    [
+        ("delivered", MessageStatus.DELIVERED),
+        ("opened", MessageStatus.DELIVERED),
+        ("clicked", MessageStatus.DELIVERED),
+        ("undelivered", MessageStatus.UNDELIVERED),
+        ("complained", MessageStatus.ACCEPTED),
+        ("opted_out", MessageStatus.ACCEPTED),
+    ],
+)
+def test_what_a_provider_told_becomes_of_the_message(what: str, status: MessageStatus) -> None:
+    after = record.with_message_reported(sent(), reported(what), day(1))
+    assert after.messages[0].status is status
+    assert record.with_message_reported(after, reported(what), day(2)) is after
+
+
+def test_a_message_that_may_have_been_sent_was_delivered_after_all() -> None:
+    after = record.with_message_reported(sent(MessageStatus.UNCLEAR), reported("delivered"), day(1))
+    assert after.messages[0].status is MessageStatus.DELIVERED
+    assert after.access is AccessLevel.NOTICE
+
+
+def test_what_came_back_on_one_channel_is_tried_on_the_rest() -> None:
+    after = record.with_message_reported(sent(), reported("undelivered"), day(1))
+    assert after.messages[0].tried == ("email",)
+    assert after.messages[0].reported_at == day(1)
+    assert after.access is AccessLevel.FULL
+
+
+def test_news_of_another_channel_or_another_message_changes_nothing() -> None:
+    assert record.with_message_reported(sent(), reported("undelivered", "sms"), day(1)).messages == sent().messages
+    other = reported("undelivered", name="reminder")
+    assert record.with_message_reported(sent(), other, day(1)).messages == sent().messages
+    held_out = sent(MessageStatus.HELD_OUT)
+    assert record.with_message_reported(held_out, reported("undelivered"), day(1)).messages == held_out.messages
+
+
+def test_opening_and_clicking_show_a_customer_who_is_busy_with_it() -> None:
+    after = record.with_message_reported(sent(), reported("clicked"), day(1))
+    assert after.activities == (Activity(at=day(1), what="clicked a message"),)
+
+
+def test_the_latest_deferral_of_words_counts() -> None:
+    first = Deferral(at=day(0), name="reminder", because="the gap", until=day(1))
+    other = Deferral(at=day(0), name="warning", because="the gap", until=day(1))
+    later = first.model_copy(update={"until": day(2)})
+    facts = record.with_deferral(record.with_deferral(record.with_deferral(case(), first), other), later)
+    assert facts.deferrals == (other, later)

@@ -18,7 +18,7 @@ from policies.facts import (
 )
 from policies.invoices import InvoiceStatus
 from policies.policy_change import PolicyChange
-from policies.said import MessageStatus
+from policies.said import Activity, Deferral, MessageStatus
 from policies.steps import (
     AnyStep,
     Charge,
@@ -235,3 +235,19 @@ def test_what_a_person_wrote_does_not_break_the_table() -> None:
     assert (
         "| 2026-03-03 10:00 | paused by Jo | a / b # c |" in as_markdown(case(stops=(stop,)), CLOSE, "p").splitlines()
     )
+
+
+def test_the_timeline_says_what_became_of_words_and_what_the_customer_did() -> None:
+    message = told("reminder", day(4)).model_copy(
+        update={"status": MessageStatus.DELIVERED, "covers": ("s/a/in_2", "s/a/in_3")}
+    )
+    until = Deferral(at=day(5), name="warning", because="one message a day", until=day(6))
+    for_good = Deferral(at=day(7), name="last_call", because="its share is used up")
+    clicked = Activity(at=day(8), what="clicked a message")
+    facts = case(messages=(message,), deferrals=(until, for_good), activities=(clicked,))
+    assert [line.what for line in tell(facts)][1:] == [
+        "message reminder delivered by email, naming 2 more invoices",
+        "message warning put off until 2026-03-08 10:00",
+        "message last_call put off for good",
+        "the customer clicked a message",
+    ]
