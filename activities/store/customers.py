@@ -36,6 +36,22 @@ class Customers:
                 updated_at=datetime.now(UTC),
             )
 
+    async def consent(
+        self, source: str, account: str, customer_id: str, channel: str, allowed: bool, now: datetime
+    ) -> None:
+        """What the customer says of one channel: it outranks what stands there, from whomever. Addresses stay as they
+        are; what the merchant writes later (`put`) replaces it."""
+        async with self._pool.acquire() as connection:
+            await self._queries.consent(
+                connection,
+                source=source,
+                account=account,
+                customer_id=customer_id,
+                channel=channel,
+                allowed=allowed,
+                updated_at=now,
+            )
+
     async def knows(self, source: str, account: str, customer_id: str) -> bool:
         async with self._pool.acquire() as connection:
             record = await self._queries.get(connection, source=source, account=account, customer_id=customer_id)
