@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from workers.cli_customers import customers
 from workers.cli_dlq import dlq
 from workers.cli_gateways import gateways
 from workers.cli_intake import intake
+from workers.cli_messages import messages
 from workers.cli_policy import policy
 from workers.cli_rules import declines, network
 from workers.discreet_logs import log_to_stderr
@@ -28,6 +30,8 @@ app.add_typer(policy)
 app.add_typer(declines)
 app.add_typer(network)
 app.add_typer(gateways)
+app.add_typer(messages)
+app.add_typer(customers)
 
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Where all state lives; default: your data directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
