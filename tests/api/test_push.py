@@ -1,11 +1,15 @@
 """Registering for push messages: the token in the address says for whom, and nothing is done without one."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from playwright.async_api import CDPSession, Page, Worker, async_playwright
 
 from activities.links import Links
 from activities.store.database import make_pool
@@ -22,6 +26,7 @@ from tests.fixtures.store import DEAD_DATABASE, RunningApi, dead_temporal, runni
 LINKS = Links("https://recoup.example", ["key-of-the-push-tests"])
 ADA = CustomerRef(source="stripe", account="default", customer_id="cus_ada")
 TOKEN = LINKS.token("feed", ADA)
+CHROMIUM = "/usr/bin/chromium"
 KEY = "BPublicKeyOfThePushTests"
 WEB: dict[str, Any] = {"kind": "web", "subscription": Browser().subscription("https://push.example/send/laptop")}
 PHONE = {"kind": "fcm", "token": "token:of-a-phone"}
@@ -187,3 +192,89 @@ async def test_without_a_database_a_device_is_asked_to_come_back() -> None:
         reply = await api.ask("POST", f"/push/{TOKEN}/devices", WEB, token=None)
         assert (reply.status, reply.body["error"]) == (503, "unavailable")
     await pool.close()
+
+
+class Screen:
+    """A page in Chromium that has registered the service worker and may show notifications."""
+
+    def __init__(self, url: str, page: Page, worker: Worker, push: CDPSession, registration: str) -> None:
+        self._url = url
+        self._page = page
+        self._worker = worker
+        self._push = push
+        self._registration = registration
+
+    async def receive(self, data: str) -> dict[str, Any]:
+        """Hands the browser a message; what it shows. Only once: Chromium closes a notification late."""
+        message = {"origin": self._url, "registrationId": self._registration, "data": data}
+        await self._push.send("ServiceWorker.deliverPushMessage", message)
+        shown: dict[str, Any] = await self._page.evaluate(SHOWN)
+        return shown
+
+    async def ask(self, data: str) -> dict[str, Any]:
+        """What the worker would show, and what it opens at a click."""
+        said: dict[str, Any] = await self._worker.evaluate(ASKED, data)
+        return said
+
+
+SHOWN = """async () => {
+    const ready = await navigator.serviceWorker.ready;
+    let all = [];
+    while (!(all = await ready.getNotifications()).length) await new Promise((go) => setTimeout(go, 10));
+    return all.map(({title, body, dir, lang, tag}) => ({title, body, dir, lang, tag}))[0];
+}"""
+ASKED = """(data) => {
+    const told = {opens: []};
+    self.registration.showNotification = async (title, options) => Object.assign(told, {title, ...options});
+    self.clients.openWindow = async (link) => told.opens.push(link);
+    const happen = (event, more) => self.dispatchEvent(Object.assign(event, {waitUntil() {}}, more));
+    happen(new PushEvent("push", {data}));
+    const notification = {data: told.data, close() { told.closed = true; }};
+    happen(new Event("notificationclick"), {notification});
+    return told;
+}"""
+
+
+@asynccontextmanager
+async def screen(url: str) -> AsyncIterator[Screen]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no {CHROMIUM}")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = await browser.new_context()
+        await context.grant_permissions(["notifications"], origin=url)
+        page = await context.new_page()
+        await page.goto(f"{url}/push/service-worker.js")
+        async with context.expect_event("serviceworker") as started:
+            await page.evaluate(
+                "navigator.serviceWorker.register('/push/service-worker.js')"
+                ".then(() => navigator.serviceWorker.ready).then(() => true)"
+            )
+        push = await context.new_cdp_session(page)
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def registered(event: dict[str, Any]) -> None:
+            if event["registrations"] and not told.done():
+                told.set_result(event["registrations"][0]["registrationId"])
+
+        push.on("ServiceWorker.workerRegistrationUpdated", registered)
+        await push.send("ServiceWorker.enable")
+        yield Screen(url, page, await started.value, push, await told)
+        await browser.close()
+
+
+async def test_a_browser_shows_what_was_sent_and_opens_only_safe_links(api: RunningApi) -> None:
+    link = "https://pay.example/p/1"
+    letter = {"title": "התשלום לא עבר", "body": "<b>לחצו</b>", "link": link, "lang": "he", "dir": "rtl", "tag": "case"}
+    async with screen(api.url) as browser:
+        assert await browser.receive(json.dumps(letter)) == {k: v for k, v in letter.items() if k != "link"}
+        for safe in (link, "http://localhost:8080/p/1", "http://127.0.0.1:8080/p/1"):
+            said = await browser.ask(json.dumps({**letter, "link": safe}))
+            assert (said["opens"], said["closed"]) == ([safe], True)
+        for bad in ("javascript:alert(1)", "http://pay.example/p/1", "data:text/html,x", "//pay.example", "", 7, None):
+            said = await browser.ask(json.dumps({**letter, "link": bad}))
+            assert (said["title"], said["opens"], said["closed"]) == (letter["title"], [], True), bad
+        # A browser shows a notice of its own when a message shows nothing.
+        for odd in ("no JSON", "null", "[]", "{}", json.dumps({"title": 7, "body": {}, "dir": "up", "lang": 7})):
+            said = await browser.ask(odd)
+            assert (said["title"], said["body"], said["dir"], said["opens"]) == ("127.0.0.1", "", "auto", [])
