@@ -13,7 +13,7 @@ import textwrap
 import unicodedata
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import AfterValidator, Field
 
 from policies.base import Record
-from policies.document import CHANNELS, TEMPLATES
+from policies.document import TEMPLATES
+from policies.channels import CHANNELS
 from policies.money import EXPONENTS, Money
 from policies.steps import Words
 
@@ -40,7 +41,8 @@ NAME_LENGTH_MAX = 80
 
 VARIABLES = frozenset(
     """channel name invoice_id segment link merchant support due customer_action generic part_paid next_attempt_on
-    limit_on limit_takes suspend_on close_on benefits_taken conditions offers because first_paragraph""".split()
+    limit_on limit_takes suspend_on close_on benefits_taken conditions offers because first_paragraph others open_count total on is_open
+    postal_address preferences_url gettext ngettext _""".split()
 )
 """All that a template may name: texts, apart from the lists `conditions` and `offers`. What is not known is empty."""
 
@@ -86,11 +88,17 @@ class Person(Record):
     segment: str = ""
     support_contact: str | None = None
     support_contact_email: str | None = None
+    preferences_url: str | None = None
 
 
 class Rendered(Record):
     subject: str
     text: str
+    html: str | None = None
+    locale: str = "en"
+    direction: Literal["ltr", "rtl"] = "ltr"
+    fell_back: bool = False
+    edition: str = ""
 
 
 class Renderer:
@@ -106,14 +114,23 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            extensions=["jinja2.ext.i18n"],
         )
+        self._environment.policies["ext.i18n.trimmed"] = True
+        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
         names = self._environment.list_templates()
         self._templates = {name: self._checked(name, frozenset(names)) for name in names}
         missing = {f"{name}.txt.j2" for name in TEMPLATES} | {"_first_paragraph.sms.j2"}
         if missing - self._templates.keys():
             raise TemplatesBroken(f"missing in {folder.name}: {', '.join(sorted(missing - self._templates.keys()))}")
 
-    def render(self, template: str, channel: str, words: Words, person: Person) -> Rendered:
+    def link_of(self, person: Person) -> str:
+        """Where the person can act."""
+        return self._merchant.billing_url.replace("{invoice_id}", quote(person.invoice_id, safe=""))
+
+    def render(
+        self, template: str, channel: str, words: Words, person: Person, wording: str | None = None
+    ) -> Rendered:
         """`template` is one of TEMPLATES, `channel` one of CHANNELS."""
         if template not in TEMPLATES or channel not in CHANNELS:
             raise ValueError(f"there is no template {template!r} for channel {channel!r}")
@@ -185,6 +202,13 @@ def _told(channel: str, words: Words, person: Person, merchant: Merchant) -> dic
         "offers": [_readable(offer) for offer in words.offers],
         "because": _one_line(words.because),
         "first_paragraph": "",
+        "others": [],
+        "open_count": 1,
+        "total": "",
+        "on": day(words.on),
+        "is_open": True,
+        "postal_address": "",
+        "preferences_url": "",
     }
 
 
