@@ -133,12 +133,14 @@ _REMOVED = {
     503: UNAVAILABLE,
 }
 _ALLOWED = {200: Answer("any page may")}
+_MAY_IT = "Whether a page of another host may ask"
+_SCRIPT_SENT = {200: Answer("the script", content_type="text/javascript")}
 
 ROUTES = (
-    Route("GET", "/push/service-worker.js", service_worker, "Shows push messages", {200: Answer("the script")}, True),
-    Route("GET", "/push/{token}/key", public_key, "The key that a browser subscribes with", _KEY, True),
-    Route("POST", _DEVICES, add_device, "Register a browser or telephone for push messages", _ADDED, True),
-    Route("OPTIONS", _DEVICES, allow_pages, "Whether a page of another host may ask", _ALLOWED, True),
-    Route("DELETE", _DEVICE, remove_device, "Take a device back", _REMOVED, True),
-    Route("OPTIONS", _DEVICE, allow_pages_of_device, "Whether a page of another host may ask", _ALLOWED, True),
+    Route("GET", "/push/service-worker.js", service_worker, "Shows push messages", _SCRIPT_SENT, is_open=True),
+    Route("GET", "/push/{token}/key", public_key, "The key that a browser subscribes with", _KEY, is_open=True),
+    Route("POST", _DEVICES, add_device, "Register a browser or telephone for push messages", _ADDED, is_open=True),
+    Route("OPTIONS", _DEVICES, allow_pages, _MAY_IT, _ALLOWED, is_open=True),
+    Route("DELETE", _DEVICE, remove_device, "Take a device back", _REMOVED, is_open=True),
+    Route("OPTIONS", _DEVICE, allow_pages_of_device, _MAY_IT, _ALLOWED, is_open=True),
 )

@@ -293,6 +293,13 @@ async def test_only_public_addresses_are_called(stand: Stand, base: str) -> None
     assert stand.service.asked == []
 
 
+async def test_an_address_with_a_name_and_password_is_no_push_service(stand: Stand) -> None:
+    url = stand.service.url.replace("http://", "http://user:password@")
+    await stand.devices.add(customer("cus_1"), "web", stand.service.subscribe("laptop", url), START)
+    assert isinstance(await stand.send(), NotSent)
+    assert stand.service.asked == []
+
+
 @pytest.mark.parametrize(
     ("address", "public"),
     [
