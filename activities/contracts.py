@@ -1,7 +1,8 @@
 """All that workflows see of the world: one request and one answer per activity, and the signatures.
 
 Each class below is implemented in the file of its name: `cases.py`, `deciding.py`, `charging.py`, `messaging.py`,
-`service.py`. Every request and answer may stand in a history: additive with defaults, no names, no addresses.
+`notices.py`, `service.py`. Every request and answer may stand in a history: additive with defaults, no names, no
+addresses.
 """
 
 from abc import ABC, abstractmethod
@@ -19,6 +20,7 @@ from policies.instruments import Initiator, Instrument
 from policies.invoices import InvoiceNow
 from policies.keys import CaseRef
 from policies.money import Money
+from policies.notices import Notice
 from policies.said import MessageStatus
 from policies.steps import Purpose, Step, Words
 from policies.story import Line, Shown
@@ -173,6 +175,14 @@ class Deferred(Record):
 MessageAnswer = Annotated[Messaged | Stale | Deferred, Field(discriminator="kind")]
 
 
+class NoticeRequest(Record):
+    notice: Notice
+    now: UtcTime
+
+
+NoticeAnswer = Annotated[Messaged | Deferred, Field(discriminator="kind")]
+
+
 class AccessRequest(Record):
     case: CaseRef
     key: str
@@ -259,6 +269,12 @@ class MessagingActivities(ABC):
     @activity.defn
     @abstractmethod
     async def escalate(self, request: EscalateRequest) -> Messaged: ...
+
+
+class NoticeActivities(ABC):
+    @activity.defn
+    @abstractmethod
+    async def send_notice(self, request: NoticeRequest) -> NoticeAnswer: ...
 
 
 class ServiceActivities(ABC):

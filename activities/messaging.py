@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.adapters import Adapters
 from activities.channels.contract import Attachment
-from activities.channels.render import Person, Renderer
+from activities.channels.render import Person
 from activities.contracts import (
     Deferred,
     EscalateRequest,
@@ -22,7 +22,6 @@ from activities.contracts import (
 from activities.customers import Customer
 from activities.errors import OutsideError
 from activities.freshness import invoice_now, is_open, stale
-from activities.links import Links
 from activities.reach import Reach, reach_of
 from activities.sending import Draft, Sender
 from activities.store.cases import Task
@@ -38,10 +37,10 @@ from policies.surroundings import Contacted
 
 
 class Messaging(MessagingActivities):
-    def __init__(self, store: Store, adapters: Adapters, renderer: Renderer, links: Links | None = None) -> None:
+    def __init__(self, store: Store, adapters: Adapters, sender: Sender) -> None:
         self._store = store
         self._adapters = adapters
-        self._sender = Sender(store, adapters, renderer, links)
+        self._sender = sender
 
     @activity.defn
     async def send_message(self, request: MessageRequest) -> MessageAnswer:
@@ -67,8 +66,8 @@ class Messaging(MessagingActivities):
             await self._store.messages.ended(request.key, None, MessageStatus.HELD_OUT, "held out", request.now)
             return Messaged(status=MessageStatus.HELD_OUT)
         words = request.words.model_copy(update={"others": tuple(others.values())})
-        draft = Draft(planned, words, _person(reach.customer, request.case), request.wording)
-        return await self._sender.send(draft, _in_order(reach, request.channels))
+        draft = Draft(planned, words, person_of(reach.customer, request.case), request.wording)
+        return await self._sender.send(draft, reach.in_order(request.channels))
 
     async def _other_claims(self, request: MessageRequest, ref: CustomerRef) -> dict[str, OtherClaim]:
         """Case id -> what else the customer owes, read at its owner; what cannot be read now is not spoken of."""
@@ -114,7 +113,7 @@ class Messaging(MessagingActivities):
             counted=False,
         )
         await self._store.messages.note(planned)
-        person = _person(customer, request.case)
+        person = person_of(customer, request.case)
         draft = Draft(planned, request.words, person, attachments=_story(request.story))
         return await self._sender.send(draft, {"email": customer.support_contact.email})
 
@@ -145,10 +144,6 @@ def _planned(request: MessageRequest, others: dict[str, OtherClaim]) -> Planned:
     )
 
 
-def _in_order(reach: Reach, channels: tuple[str, ...]) -> dict[str, str]:
-    return {channel: reach.addresses[channel] for channel in channels if channel in reach.addresses}
-
-
 def _customer_of(case: CaseRef, customer_id: str) -> CustomerRef:
     return CustomerRef(source=case.source, account=case.account, customer_id=customer_id)
 
@@ -160,7 +155,7 @@ def _story(lines: tuple[Line, ...]) -> tuple[Attachment, ...]:
     return (Attachment(name="case.txt", content_type="text/plain", text="\n".join(told) + "\n"),)
 
 
-def _person(customer: Customer, case: CaseRef) -> Person:
+def person_of(customer: Customer, case: CaseRef) -> Person:
     return Person(
         name=customer.name,
         locale=customer.locale,

@@ -18,6 +18,10 @@ class Reach:
     customer: Customer
     addresses: Mapping[str, str]
 
+    def in_order(self, channels: tuple[str, ...]) -> dict[str, str]:
+        """Of these, those that reach them."""
+        return {channel: self.addresses[channel] for channel in channels if channel in self.addresses}
+
     def view(self) -> CustomerView:
         favourites = [channel for channel in self.customer.preferred_channels if channel in self.addresses]
         return self.customer.view().model_copy(update={"channels": tuple(self.addresses), "prefers": len(favourites)})

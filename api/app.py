@@ -2,7 +2,23 @@
 
 from aiohttp import web
 
-from api import attempts, auth, cases, customers, dead_letters, errors, gateways, health, openapi, telemetry, webhooks
+from api import (
+    attempts,
+    auth,
+    cases,
+    customers,
+    dead_letters,
+    errors,
+    feed,
+    gateways,
+    health,
+    messages,
+    notices,
+    openapi,
+    preferences,
+    telemetry,
+    webhooks,
+)
 from api.parts import PARTS, ApiParts
 
 ROUTES = openapi.with_own_route(
@@ -10,9 +26,13 @@ ROUTES = openapi.with_own_route(
         *webhooks.ROUTES,
         *customers.ROUTES,
         *cases.ROUTES,
+        *messages.ROUTES,
         *attempts.ROUTES,
         *dead_letters.ROUTES,
         *gateways.ROUTES,
+        *notices.ROUTES,
+        *feed.ROUTES,
+        *preferences.ROUTES,
         *health.ROUTES,
     )
 )
@@ -22,6 +42,7 @@ def make_app(parts: ApiParts) -> web.Application:
     middlewares = [telemetry.one_span_per_request, errors.errors_as_json, auth.known_callers_only]
     app = web.Application(middlewares=middlewares, client_max_size=parts.max_body_bytes)
     app[PARTS] = parts
+    feed.prepare(app)
     served = [(route, route.served()) for route in ROUTES]
     app.add_routes([definition for _, definition in served])
     app[auth.OPEN] = auth.OpenDoors.of(definition for route, definition in served if route.is_open)

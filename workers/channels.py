@@ -36,7 +36,7 @@ class BuiltChannels:
 
 
 def make_channels(
-    settings: Settings, session: aiohttp.ClientSession, sandbox: SandboxClient, store: Store
+    settings: Settings, session: aiohttp.ClientSession, sandbox: SandboxClient, store: Store | None
 ) -> BuiltChannels:
     providers = settings.channels
     named: dict[ChannelName, AnyProvider] = {
@@ -46,9 +46,8 @@ def make_channels(
         "in_app": providers.in_app,
         "webhook": providers.webhook,
     }
-    built: dict[str, Channel] = {
-        name: _built(name, provider, settings, session, sandbox, store) for name, provider in named.items()
-    }
+    asked = {name: _built(name, provider, settings, session, sandbox, store) for name, provider in named.items()}
+    built: dict[str, Channel] = {name: channel for name, channel in asked.items() if channel}
     closing = tuple(close for close in (getattr(one, "close", None) for one in built.values()) if close)
     return BuiltChannels(adapters=built, closing=closing)
 
@@ -59,8 +58,8 @@ def _built(
     settings: Settings,
     session: aiohttp.ClientSession,
     sandbox: SandboxClient,
-    store: Store,
-) -> Channel:
+    store: Store | None,
+) -> Channel | None:
     """Imports a vendor's client only where it is used: they take long."""
     match provider:
         case SandboxProvider():
@@ -80,11 +79,11 @@ def _built(
         case PushProvider():
             from activities.channels.push import PushChannel
 
-            return PushChannel(provider, store.push_devices, session)
+            return PushChannel(provider, store.push_devices, session) if store else None
         case FeedProvider():
             from activities.channels.feed import FeedChannel
 
-            return FeedChannel(store.feed)
+            return FeedChannel(store.feed) if store else None
         case WebhookProvider():
             from activities.channels.webhook import WebhookChannel
 

@@ -5,7 +5,7 @@ repaired by the source's own times: what is older than the word that settled an 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.client import Client
@@ -23,11 +23,10 @@ from activities.store.cases import CaseRow, Task
 from activities.store.inbox import InboxRow
 from activities.store.store import Store
 from api.cases import ACTIONS_SOURCE
-from policies.base import Record
+from api.notices import NOTICES_SOURCE
 from policies.declines import classify
 from policies.events import (
     ActionRequired,
-    AnyEvent,
     AttemptSettled,
     CaseEvent,
     CloseOutcome,
@@ -45,31 +44,14 @@ from policies.facts import Outcome
 from policies.invoices import InvoiceNow, InvoiceStatus, SeenAttempt
 from policies.keys import CaseRef
 from workers.attempt_news import as_paid, overturns, paid_after_all
+from workers.fates import RPC_PATIENCE, Dead, Delivered, Fate
 from workers.message_news import MessageDesk
+from workers.notices import start_notice
 from workflows.contracts import TASK_QUEUE, ActionEnvelope, DunningInput
 from workflows.dunning import DunningWorkflow
 
-RPC_PATIENCE = timedelta(seconds=10)
 _NOT_DUNNING = IgnoredBecause.NOT_DUNNING
 _NO_CASE = Ignored(reason=_NOT_DUNNING, detail="no case is open for the invoice")
-
-
-class Delivered(Record):
-    """`case_id` None: it was news of a customer, and went to the directory."""
-
-    case_id: str | None
-
-
-class Dead(Record):
-    """`reason`: a word for programs. `event`: what it would have been, as far as it could be read."""
-
-    reason: str
-    detail: str
-    field: str | None = None
-    event: AnyEvent | None = None
-
-
-Fate = Delivered | Ignored | Dead
 
 
 class UnknownSource(Exception):
@@ -107,6 +89,8 @@ class Deliveries:
     async def fate_of(self, row: InboxRow) -> Fate:
         if row.source == ACTIONS_SOURCE:
             return await self._deliver_action(row)
+        if row.source == NOTICES_SOURCE:
+            return await start_notice(self._temporal, self._task_queue, row)
         speaker = self._speakers.get(row.source)
         if speaker is None:
             raise UnknownSource(f"no source {row.source} is set up here")

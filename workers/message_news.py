@@ -91,6 +91,6 @@ class MessageDesk:
 
 
 _CANCEL = (
-    "a customer answered CANCEL to a text message: no texts are sent any more; ask whether they meant the subscription, "
-    "which goes on"
+    "a customer answered CANCEL to a text message: no texts are sent any more; ask whether they meant the "
+    "subscription, which goes on"
 )

@@ -29,7 +29,8 @@ from activities.tally import Tally
 from api.errors import first_complaint
 from api.wake import CHANNEL
 from policies.events import Ignored
-from workers.delivery import Dead, Delivered, Deliveries, Fate, UnknownSource
+from workers.delivery import Deliveries, UnknownSource
+from workers.fates import Dead, Delivered, Fate
 from workflows.contracts import TASK_QUEUE
 
 POLL_SECONDS = 1.0

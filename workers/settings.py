@@ -134,9 +134,7 @@ class Settings(BaseSettings):
     @classmethod
     def _link_keys_are_long(cls, keys: list[SecretStr]) -> list[SecretStr]:
         if any(len(key.get_secret_value()) < 32 for key in keys):
-            raise ValueError(
-                "a link key is shorter than 32 characters; make one with: openssl rand -hex 32"
-            )
+            raise ValueError("a link key is shorter than 32 characters; make one with: openssl rand -hex 32")
         return keys
 
     @model_validator(mode="after")

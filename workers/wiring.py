@@ -97,7 +97,8 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
             await pool.close()
 
 
-def make_adapters(settings: Settings, session: aiohttp.ClientSession, store: Store) -> Adapters:
+def make_adapters(settings: Settings, session: aiohttp.ClientSession, store: Store | None = None) -> Adapters:
+    """Without a store, what keeps something of its own (feed, devices) carries nothing."""
     sandbox = SandboxClient(session, settings.sandbox_url, settings.outside_timeout_seconds)
     accounts = settings.gateway_accounts()
     built = {name: make_gateway(name, account, session, sandbox) for name, account in accounts.items()}

@@ -14,6 +14,8 @@ from activities.cases import Casework
 from activities.charging import Charging
 from activities.deciding import Deciding
 from activities.messaging import Messaging
+from activities.notices import Notices
+from activities.sending import Sender
 from activities.service import Service
 from activities.store.database import migrate
 from policies.document import PolicyDocument
@@ -30,6 +32,7 @@ from workers.temporal import connect_when_up, prepare_namespace
 from workers.wiring import Wiring, read_policies, wired
 from workflows.contracts import charging_queue
 from workflows.dunning import DunningWorkflow
+from workflows.notice import NoticeWorkflow
 
 GRACE = timedelta(seconds=10)
 """Activities under way may finish this long after SIGTERM; longer ones are taken over by another worker."""
@@ -96,7 +99,8 @@ def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: 
     store, adapters = wiring.store, wiring.adapters
     charging = Charging(store, adapters)
     casework = Casework(store, adapters, policies, charging)
-    messaging = Messaging(store, adapters, wiring.renderer, settings.links())
+    sender = Sender(store, adapters, wiring.renderer, settings.links())
+    messaging = Messaging(store, adapters, sender)
     return [
         casework.open_case,
         casework.read_invoice,
@@ -106,6 +110,7 @@ def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: 
         charging.look_up,
         messaging.send_message,
         messaging.escalate,
+        Notices(store, adapters, sender).send_notice,
         Service(store, adapters).change_access,
     ]
 
@@ -114,7 +119,7 @@ def make_worker(client: Client, activities: Sequence[Activity], settings: Settin
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[DunningWorkflow],
+        workflows=[DunningWorkflow, NoticeWorkflow],
         activities=activities,
         interceptors=[Heartbeats(), DiscreetErrors()],
         max_cached_workflows=settings.max_cached_workflows,

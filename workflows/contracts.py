@@ -48,6 +48,14 @@ class DunningResult(Record):
     messages: int
 
 
+class NoticeResult(Record):
+    """`status`: a MessageStatus, `not_said` (a rule, or it was old news by then) or `failed`."""
+
+    status: str
+    channel: str | None = None
+    because: str = ""
+
+
 class CaseStatus(Record):
     """The answer of the `status` query. `facts` and `step` are None until the case has read its invoice."""
 

@@ -24,7 +24,6 @@ class MessageState(Record):
     sending: bool
     channel: str | None
     covers: tuple[str, ...] = ()
-    stage: str = ""
 
 
 class Planned(Record):
@@ -81,9 +80,7 @@ class ContactLedger:
             return None
         sending = row["status"] == "sending"
         status = None if row["status"] in (None, "sending", "not_sent") else MessageStatus(row["status"])
-        return MessageState(
-            status=status, sending=sending, channel=row["channel"], covers=tuple(row["covers"]), stage=row["stage"]
-        )
+        return MessageState(status=status, sending=sending, channel=row["channel"], covers=tuple(row["covers"]))
 
     async def contacts(self, customer: CustomerRef, case_id: str, now: datetime) -> tuple[Contacted, ...]:
         """What the contact rules look at: the last days of all cases of the customer, and all of this case."""

@@ -15,11 +15,12 @@ from activities.contracts import EscalateRequest, Messaged, MessageRequest, Stal
 from activities.customers import ContactPoint, Customer, SupportContact
 from activities.errors import Misconfigured, Unavailable
 from activities.messaging import Messaging
+from activities.sending import Sender
 from activities.store.store import Store
-from policies.facts import MessageStatus
 from policies.invoices import InvoiceStatus
 from policies.keys import CaseRef, message_key
 from policies.money import Money
+from policies.said import MessageStatus
 from policies.steps import Words
 from tests.activities.test_charging import Killed, adapters_at, killed_after, killed_before
 from tests.fixtures.sandbox import START, RunningSandbox
@@ -52,7 +53,7 @@ class Desk:
 
     @property
     def messaging(self) -> Messaging:
-        return Messaging(self.store, self.adapters, renderer())
+        return Messaging(self.store, self.adapters, Sender(self.store, self.adapters, renderer()))
 
     async def request(self, customer: Customer = ADA, **changes: Any) -> MessageRequest:
         failed = await self.sandbox.failure("expired_card")

@@ -20,7 +20,7 @@ from tests.activities.sources.adyen_shapes import shape
 from tests.fixtures.town import Case, Town
 from tests.workers.test_delivery import PlainSpeaker
 from tests.workers.test_relay import Post
-from workers.delivery import Delivered, Fate
+from workers.fates import Delivered, Fate
 from workers.relay import make_relay
 from workers.wiring import SPEAKERS
 

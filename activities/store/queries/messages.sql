@@ -1,5 +1,5 @@
 -- name: by_key(key)^
-select m.key, m.covers, m.stage, r.channel, r.status
+select m.key, m.covers, r.channel, r.status
 from messages m
 left join lateral (
     select channel, status from message_results where key = m.key order by id desc limit 1
