@@ -322,6 +322,8 @@ async def test_an_address_with_a_name_and_password_is_no_push_service(stand: Sta
         ("fd00::1", False),
         ("ff0e::1", False),
         ("::ffff:10.0.0.1", False),
+        ("::ffff:100.64.0.1", False),
+        ("::ffff:224.0.0.1", False),
         ("64:ff9b::a00:1", False),
         ("2002:a00:1::1", False),
         ("2001:0:a00:1::1", False),
