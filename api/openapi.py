@@ -115,7 +115,7 @@ def _answers(route: Route) -> dict[int, Answer]:
 
 def _response(answer: Answer, schemas: Schemas) -> Schema:
     if not answer.models:
-        return {"description": answer.meaning, "content": {"text/plain": {"schema": {"type": "string"}}}}
+        return {"description": answer.meaning, "content": {answer.content_type: {"schema": {"type": "string"}}}}
     found = [schemas[model, "serialization"] for model in answer.models]
     schema: Schema = found[0] if len(found) == 1 else {"anyOf": found}
     if answer.words:

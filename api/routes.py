@@ -45,12 +45,15 @@ class Anything(BaseModel):
 
 
 class Answer:
-    """`models`: one of these as JSON; none: plain text. `words`: what `error` may be, of a refusal."""
+    """`models`: one of these as JSON; none: text of `content_type`. `words`: what `error` may be, of a refusal."""
 
-    def __init__(self, meaning: str, *models: type[BaseModel], words: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, meaning: str, *models: type[BaseModel], words: tuple[str, ...] = (), content_type: str = "text/plain"
+    ) -> None:
         self.meaning = meaning
         self.models = models
         self.words = words
+        self.content_type = content_type
 
 
 def refused(meaning: str, *words: str) -> Answer:
@@ -117,7 +120,7 @@ class Route:
 
     method: str
     address: str
-    handler: Callable[[Call[Any, Any, Any]], Awaitable[web.Response]]
+    handler: Callable[[Call[Any, Any, Any]], Awaitable[web.StreamResponse]]
     summary: str
     answers: Mapping[int, Answer]
     is_open: bool = field(default=False)
@@ -130,7 +133,7 @@ class Route:
         return web.route(self.method, self.address, self._handle())
 
     def _handle(self) -> Handler:
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             _refuse_card_numbers(dict(request.match_info))
             path = self.reads.path.model_validate(dict(request.match_info))
             _refuse_card_numbers(dict(request.query))

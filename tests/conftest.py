@@ -1,4 +1,5 @@
 pytest_plugins = [
+    "tests.fixtures.browser",
     "tests.fixtures.card_numbers",
     "tests.fixtures.postgres",
     "tests.fixtures.sandbox",
