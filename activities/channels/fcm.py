@@ -105,6 +105,7 @@ class FcmClient:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         account = _account(account_json)
+        self._clock = clock
         self._tokens = _Tokens(account, session, timeout_seconds, clock)
         self._http = HttpClient(session, base_url or FCM, timeout_seconds, "FCM")
         self._path = f"/v1/projects/{in_path(account.project_id)}/messages:send"
@@ -113,10 +114,9 @@ class FcmClient:
         """To one telephone; `withdrawn="gone"` when Google knows the token no more. Raises Unavailable, RateLimited
         (certainly not sent) or Misconfigured."""
         access = await self._tokens.current()
+        body = {"message": message_of(letter, token, self._clock())}
         try:
-            answer = await self._http.ask(
-                "POST", self._path, {"message": message_of(letter, token)}, {"Authorization": f"Bearer {access}"}
-            )
+            answer = await self._http.ask("POST", self._path, body, {"Authorization": f"Bearer {access}"})
             if answer.status == 401:
                 self._tokens.forget()
             return Accepted(reference=answer.read_as(_Sent).name) if answer.status < 300 else _refusal(answer)
@@ -124,9 +124,9 @@ class FcmClient:
             return Unclear(reason=str(silence))
 
 
-def message_of(letter: Letter, token: str) -> dict[str, Any]:
-    """`link`, `lang` and `dir` are for the application, which opens the link when the person asks for it."""
-    topic, ends = topic_of(letter), letter.now + timedelta(seconds=TTL_SECONDS)
+def message_of(letter: Letter, token: str, now: datetime) -> dict[str, Any]:
+    """`now`: when it is sent. `link`, `lang` and `dir` are for the application, which opens the link when the person asks for it."""
+    topic, ends = topic_of(letter), now + timedelta(seconds=TTL_SECONDS)
     data = {"tag": topic, "lang": letter.locale.replace("_", "-"), "dir": letter.direction}
     if link := link_of(letter):
         data["link"] = link

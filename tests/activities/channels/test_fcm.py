@@ -28,6 +28,7 @@ from tests.activities.channels.fcm_server import (
     refusal,
     violation,
 )
+from tests.fixtures.sandbox import START
 from tests.fixtures.troubled import Trouble, troubled
 
 
@@ -246,11 +247,13 @@ async def test_the_reference_is_googles_name_of_the_message(channels: FcmStand) 
 
 async def test_the_application_is_told_where_to_go_and_for_how_long(channels: FcmStand) -> None:
     letter = letter_to(GOOD).model_copy(update={"link": "https://pay.example/1", "locale": "ar", "direction": "rtl"})
-    await channels.channel.send(letter)
+    now = datetime.now(UTC)
+    client = FcmClient(channels.server.account(), channels.session, 5, channels.server.url, lambda: now)
+    await client.send(letter, GOOD)
     (message,) = channels.server.messages
     assert message["data"] | {"tag": ""} == {"tag": "", "lang": "ar", "dir": "rtl", "link": "https://pay.example/1"}
     assert message["android"]["ttl"] == "14400s"
-    ends = letter.now + timedelta(hours=4)
+    ends = now + timedelta(hours=4)
     assert message["apns"]["headers"]["apns-expiration"] == str(int(ends.timestamp()))
 
 
@@ -258,7 +261,7 @@ async def test_the_application_is_told_where_to_go_and_for_how_long(channels: Fc
 def test_however_long_a_letter_is_its_message_fits(character: str) -> None:
     """FCM counts what the telephone gets, in UTF-8."""
     many = character * 5_000
-    message = message_of(letter_to(GOOD).model_copy(update={"subject": many, "text": many}), "t" * 163)
+    message = message_of(letter_to(GOOD).model_copy(update={"subject": many, "text": many}), "t" * 163, START)
     carried = json.dumps([message["notification"], message["data"]], ensure_ascii=False)
     assert len(carried.encode("utf-8", "replace")) < BYTES_MAX
 
