@@ -94,7 +94,7 @@ class _Error(Record):
 
 class FcmClient:
     """`account_json`: of a service account that may send. Raises ValueError when it is none, without repeating it.
-    `clock`: what signatures are dated by."""
+    `timeout_seconds`: for one message, a third of it for the access token. `clock`: what signatures are dated by."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class FcmClient:
         account = _account(account_json)
         self._clock = clock
         self._tokens = _Tokens(account, session, timeout_seconds, clock)
-        self._http = HttpClient(session, base_url or FCM, timeout_seconds, "FCM")
+        self._http = HttpClient(session, base_url or FCM, timeout_seconds * 2 / 3, "FCM")
         self._path = f"/v1/projects/{in_path(account.project_id)}/messages:send"
 
     async def send(self, letter: Letter, token: str) -> SendOutcome:
@@ -125,7 +125,8 @@ class FcmClient:
 
 
 def message_of(letter: Letter, token: str, now: datetime) -> dict[str, Any]:
-    """`now`: when it is sent. `link`, `lang` and `dir` are for the application, which opens the link when the person asks for it."""
+    """`now`: when it is sent. `link`, `lang` and `dir` are for the application, which opens the link when the person
+    asks for it."""
     topic, ends = topic_of(letter), now + timedelta(seconds=TTL_SECONDS)
     data = {"tag": topic, "lang": letter.locale.replace("_", "-"), "dir": letter.direction}
     if link := link_of(letter):
@@ -185,7 +186,7 @@ class _Tokens:
     ) -> None:
         self._account = account
         self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds / 2)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds / 3)
         self._clock = clock
         self._token: str | None = None
         self._renewed_at = datetime.min.replace(tzinfo=UTC)

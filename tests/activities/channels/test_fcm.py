@@ -63,10 +63,10 @@ class FcmStand:
         """The token is granted; the message gets into trouble."""
         if trouble is Trouble.REFUSES:
             async with troubled(trouble) as url:
-                yield OnePhone(FcmClient(self.server.account(), self.session, 0.5, url))
+                yield OnePhone(FcmClient(self.server.account(), self.session, 0.9, url))
             return
         self.server.trouble = trouble
-        yield OnePhone(FcmClient(self.server.account(), self.session, 0.5, self.server.url))
+        yield OnePhone(FcmClient(self.server.account(), self.session, 0.9, self.server.url))
 
 
 @pytest.fixture
