@@ -29,6 +29,9 @@ from policies.base import Record
 ADDRESSES_TRIED = 2
 RETRY_AFTER_SECONDS_DEFAULT, RETRY_AFTER_SECONDS_MAX = 1.0, 3_600.0
 
+REFERENCE_LENGTH_MAX = 1_000
+"""It is looked up by an index, which takes no more than 2,704 bytes; strangers choose how long theirs is."""
+
 _NAT64 = IPv6Network("64:ff9b::/96")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.:%\-]{1,200}")
 
@@ -108,7 +111,7 @@ class PushChannel:
 def outcome_of(heard: Sequence[Heard]) -> SendOutcome:
     """One answer for all devices. A yes outweighs all; then a doubt, for what may have arrived is not sent again."""
     if taken := [each for each in heard if isinstance(each, Accepted)]:
-        return Accepted(reference=" ".join(each.reference for each in taken))
+        return Accepted(reference=_joined([each.reference for each in taken]))
     if unclear := [each for each in heard if isinstance(each, Unclear)]:
         return unclear[0]
     if limited := [each for each in heard if isinstance(each, RateLimited)]:
@@ -121,6 +124,15 @@ def outcome_of(heard: Sequence[Heard]) -> SendOutcome:
     if refused := [each for each in heard if isinstance(each, NotSent) and each.withdrawn is None]:
         return refused[0]
     return NotSent(reason="no device is left that takes push messages", withdrawn="gone")
+
+
+def _joined(references: Sequence[str]) -> str:
+    """Whole ones only, as many as fit; the first is always there."""
+    kept = references[0]
+    for each in references[1:]:
+        if len(kept) + len(each) < REFERENCE_LENGTH_MAX:
+            kept = f"{kept} {each}"
+    return kept
 
 
 def _named(told: SendOutcome | BaseException) -> Heard:

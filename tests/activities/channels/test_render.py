@@ -6,23 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from activities.channels.render import (
-    FOLDER,
-    SMS_LENGTH_MAX,
-    Merchant,
-    Person,
-    Rendered,
-    Renderer,
-    TemplatesBroken,
-    day_of,
-    money_of,
-)
+from activities.channels.catalogs import read
+from activities.channels.render import SHIPPED, SMS_LENGTH_MAX, Merchant, Person, Rendered, Renderer, TemplatesBroken
+from activities.channels.render.formats import day_of, money_of, voice_of
+from policies.channels import CHANNELS
 from policies.declines import Category, CustomerAction
-from policies.document import CHANNELS, TEMPLATES
+from policies.document import TEMPLATES
 from policies.money import EXPONENTS, Money
 from policies.steps import Words
 
@@ -34,6 +28,7 @@ NORTHWIND = Merchant(
 )
 ANNA = Person(name="Anna", locale="en_US", zone="America/New_York", invoice_id="in_1042", segment="self_serve")
 RENDERER = Renderer(NORTHWIND)
+FOLDER = SHIPPED / "templates"
 
 
 def day(n: int) -> datetime:
@@ -43,6 +38,8 @@ def day(n: int) -> datetime:
 def dollars(amount_minor: int) -> Money:
     return Money(amount_minor=amount_minor, currency="USD")
 
+
+TRANSLATIONS = {"en": read("en", ())}
 
 EVERYTHING_KNOWN = Words(
     due=dollars(2900),
@@ -169,9 +166,10 @@ def test_customer_emails_say_amount_invoice_dates_link_and_a_human_contact(templ
 
 
 def test_the_first_message_in_full() -> None:
-    assert email("payment_failed", EVERYTHING_KNOWN) == Rendered(
-        subject="Your payment to Northwind did not go through",
-        text="""Hello Anna,
+    letter = email("payment_failed", EVERYTHING_KNOWN)
+    assert (letter.subject, letter.text) == (
+        "Your payment to Northwind did not go through",
+        """Hello Anna,
 
 We tried to collect $29.00 for invoice in_1042, and the payment did not go through. These things happen, and your \
 service continues as usual for now.
@@ -253,7 +251,7 @@ def test_who_paid_a_part_hears_that_service_is_back_and_what_is_left_to_pay() ->
     part = NOTHING_KNOWN.model_copy(update={"part_paid": True})
     letter = email("reinstated", part).text
     assert "Your part payment for invoice in_1042 has arrived" in letter
-    assert f"{money_of(part.due, ANNA.locale)} is left to pay. You can pay it on the page below" in letter
+    assert f"{money_of(part.due, Locale.parse(ANNA.locale))} is left to pay. You can pay it on the page below" in letter
     assert "nothing left for you to do" not in letter
     assert (
         "We will try to collect it on"
@@ -290,7 +288,7 @@ def test_what_the_customer_can_do_is_said(action: CustomerAction, sentence: str)
     [
         (None, "Write to help@northwind.example;"),
         ("jo@northwind.example", "Write to jo@northwind.example;"),
-        ("Jo Field", "Write to Jo Field at help@northwind.example;"),
+        ("Jo Field", "Write to Jo Field (help@northwind.example);"),
     ],
 )
 def test_a_named_contact_goes_before_the_general_address(contact: str | None, said: str) -> None:
@@ -309,13 +307,12 @@ def test_a_named_contact_goes_before_the_general_address(contact: str | None, sa
         (1050, "JPY", "en_US", "\u00a51,050"),
         (1050, "KWD", "en_US", "KWD\u00a01.050"),
         (1050, "MGA", "en_US", "MGA\u00a010.50"),
-        (123456789, "INR", "hi-IN", "\u20b912,34,567.89"),
+        (123456789, "INR", "hi_IN", "\u20b912,34,567.89"),
         (10500, "CLF", "en", "CLF\u00a01.0500"),
-        (1050, "USD", "no such locale", "$10.50"),
     ],
 )
 def test_money_is_written_as_people_there_write_it(amount_minor: int, currency: str, locale: str, written: str) -> None:
-    ours = money_of(Money(amount_minor=amount_minor, currency=currency), locale)
+    ours = money_of(Money(amount_minor=amount_minor, currency=currency), Locale.parse(locale))
     assert ours.replace("\u00a0", "") == written.replace("\u00a0", "")
 
 
@@ -325,12 +322,12 @@ def test_money_is_written_as_people_there_write_it(amount_minor: int, currency: 
         ("en_US", "UTC", "Sunday, November 22, 2026"),
         ("en_US", "Pacific/Auckland", "Monday, November 23, 2026"),
         ("en_GB", "UTC", "Sunday, 22 November 2026"),
-        ("de_DE", "UTC", "Sunday, 22 November 2026"),
-        ("ja_JP", "UTC", "Sunday, 22 November 2026"),
+        ("hi_IN", "UTC", "Sunday, 22 November 2026"),
+        ("xx_DE", "UTC", "Sunday, November 22, 2026"),
     ],
 )
 def test_days_are_the_customers_own_days(locale: str, zone: str, written: str) -> None:
-    assert day_of(NOON, ANNA.model_copy(update={"locale": locale, "zone": zone})) == written
+    assert day_of(NOON, zone, voice_of(locale, TRANSLATIONS).locale) == written
 
 
 @given(st.text(max_size=120))
@@ -363,6 +360,10 @@ def copied(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FOLDER, tmp_path / "templates"))
 
 
+def built(copied: Path) -> Renderer:
+    return Renderer(NORTHWIND, (copied.parent,), languages=("en",))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -377,14 +378,14 @@ def copied(tmp_path: Path) -> Path:
 def test_a_broken_template_stops_the_worker_at_start(copied: Path, name: str, text: str, message: str) -> None:
     (copied / name).write_text(text, encoding="utf-8")
     with pytest.raises(TemplatesBroken, match=re.escape(message)):
-        Renderer(NORTHWIND, copied)
+        built(copied)
 
 
 @pytest.mark.parametrize("name", [*(f"{template}.txt.j2" for template in sorted(TEMPLATES)), "_first_paragraph.sms.j2"])
 def test_a_missing_template_stops_the_worker_at_start(copied: Path, name: str) -> None:
     (copied / name).unlink()
     with pytest.raises(TemplatesBroken, match=re.escape(f"missing in templates: {name}")):
-        Renderer(NORTHWIND, copied)
+        built(copied)
 
 
 def test_a_merchant_without_a_place_for_the_invoice_is_refused() -> None:
@@ -404,5 +405,10 @@ def test_every_template_is_used() -> None:
     included = set(re.findall(r'include "([^"]+)"', "".join(p.read_text(encoding="utf-8") for p in FOLDER.iterdir())))
     by_name = {f"{t}.{kind}.j2" for t in TEMPLATES for kind in ("txt", *(c for c in CHANNELS if c != "email"))}
     files = {path.name for path in FOLDER.iterdir()}
-    assert files <= by_name | included | {"_first_paragraph.sms.j2"}
+    assert files <= by_name | included | {
+        "_first_paragraph.sms.j2",
+        "_footer.txt.j2",
+        "_button.txt.j2",
+        "_frame.mjml.j2",
+    }
     assert included <= files
