@@ -128,6 +128,8 @@ class Run:
             "segment": person.segment,
             "zone": person.zone,
             "email": {"address": f"{person.name}@customers.example"},
+            "sms": {"address": "+15005550006"},
+            "in_app": {"address": customer_id},
             "support_contact": {"name": "Sam Support", "email": "sam.support@example.com"},
             "ways_to_pay": ways,
         }

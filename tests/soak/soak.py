@@ -45,6 +45,8 @@ class Report:
                 "unknown outcomes",
                 f"{unclear.total()}: now {_counted(Counter({str(k): n for k, n in unclear.items()}))}",
             ),
+            ("messages sent", f"{len(self.witness.letters)} of {len(self.witness.messages)} reserved"),
+            ("left sending", str(sum(message.left_sending for message in self.witness.messages))),
             ("outages declared", str(self.witness.outages)),
             ("histories replayed", f"{self.witness.histories}, {len(self.witness.unreplayable)} failed"),
             ("seconds", f"{self.seconds:.0f}"),

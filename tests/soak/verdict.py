@@ -10,7 +10,8 @@ from policies.facts import Outcome
 from policies.instruments import Initiator, Network
 from policies.money import Money
 from policies.network_rules import LedgerEntry, ProposedAttempt, Refused, may_attempt
-from tests.soak.witness import Attempt, Witness
+from tests.soak.witness import Attempt, Message, Witness
+from workers.wiring import read_policies
 
 OURS = "att_"
 """Keys of our attempts; the rest of the gateway's ledger is what customers did at the owner."""
@@ -28,6 +29,8 @@ def findings(witness: Witness) -> list[str]:
         *keys_used_twice(witness),
         *ledgers_that_disagree(witness),
         *left_unknown(witness),
+        *sent_twice(witness),
+        *left_sending(witness),
         *(f"history does not replay: {failure}" for failure in witness.unreplayable),
     ]
 
@@ -104,6 +107,41 @@ def left_unknown(witness: Witness) -> Iterator[str]:
     for attempt in witness.attempts:
         if attempt.outcome not in (*SETTLED, "not_accepted") and attempt.case_id not in witness.asked_of_ops:
             yield f"{attempt.key}: is left as {attempt.outcome}, and nobody was asked about it"
+
+
+def sent_twice(witness: Witness) -> Iterator[str]:
+    for letter in witness.letters:
+        if letter["times"] > 1:
+            yield f"{letter['key']}: was handed over {letter['times']} times"
+    ours = {message.key for message in witness.messages}
+    for letter in witness.letters:
+        if letter["key"].rpartition(".")[0] not in ours:
+            yield f"{letter['key']}: was sent, and stands nowhere in our ledger"
+
+
+def left_sending(witness: Witness) -> Iterator[str]:
+    """What may have been sent goes out on the next channel, unless the case ended, or nobody is left to ask."""
+    later = {(m.case_id, m.name): m for m in witness.messages}
+    for message in witness.messages:
+        if not message.left_sending or not message.counted:
+            continue
+        last = later[message.case_id, message.name]
+        again = last.key != message.key and not last.asked & message.asked
+        over = witness.outcomes.get(message.case_id) == "recovered" or message.name in LAST_WORDS
+        if not (again or over) and channels_of(message) - message.asked:
+            yield f"{message.key}: {message.name} was left sending, and no other channel was asked"
+
+
+def channels_of(message: Message) -> frozenset[str]:
+    """Those that its policy names for these words."""
+    policy = next(each for each in read_policies([]) if f"{each.name}@{each.version}" == message.policy)
+    named = {each.name: each.channels for each in policy.messages}
+    named |= {f"offer_{number}": each.channels for number, each in enumerate(policy.offers, start=1)}
+    return frozenset(named.get(message.name, policy.access_channels))
+
+
+LAST_WORDS = frozenset({"recovered", "reinstated"})
+"""After a payment nothing is said twice."""
 
 
 def _difference(attempt: Attempt, charge: dict[str, Any]) -> str | None:

@@ -21,6 +21,34 @@ select a.key, a.case_id, a.credential_id, a.actor, a.initiator, a.amount_minor, 
 from attempts a order by a.at, a.key"""
 
 
+MESSAGES = """
+select m.key, m.case_id, m.name, m.counted, c.policy,
+    array(select channel || ' ' || status from message_results where key = m.key and channel is not null order by id)
+        as words
+from messages m join cases c using (case_id, reopen) order by m.at, m.key"""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A row of our contact ledger. `words`: channel and status of all that was written of it, in order. `policy`: that
+    of its case, as `name@version`."""
+
+    key: str
+    case_id: str
+    name: str
+    counted: bool
+    policy: str
+    words: tuple[str, ...]
+
+    @property
+    def left_sending(self) -> bool:
+        return bool(self.words) and self.words[-1].endswith(" sending")
+
+    @property
+    def asked(self) -> frozenset[str]:
+        return frozenset(word.split(" ")[0] for word in self.words)
+
+
 @dataclass(frozen=True)
 class Attempt:
     """A row of our attempt ledger. `words`: all that was written of it, in order; `outcome`: what stands."""
@@ -43,7 +71,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Witness:
-    """`charges`: the sandbox gateway's ledger in its own order. `invoices`: the owner's view, `outcomes`: ours, both by
+    """`letters`: what the sandbox's channels were asked to send, and how many times; `messages`: our contact ledger.
+    `charges`: the sandbox gateway's ledger in its own order. `invoices`: the owner's view, `outcomes`: ours, both by
     case id. `given`, `networks`, `forbidden`: see `Run`. `asked_of_ops`: cases that ended before it was known what
     became of an attempt, where a person was asked to look."""
 
@@ -61,6 +90,8 @@ class Witness:
     outages: int = 0
     histories: int = 0
     unreplayable: Sequence[str] = ()
+    letters: Sequence[dict[str, Any]] = ()
+    messages: Sequence[Message] = ()
 
 
 async def heard(run: Run, replayed: int | None) -> Witness:
@@ -72,6 +103,8 @@ async def heard(run: Run, replayed: int | None) -> Witness:
     rows = await run.database.fetch("select case_id, outcome from cases")
     attempts = [Attempt(**{**row, "words": tuple(row["words"])}) for row in await run.database.fetch(ATTEMPTS)]
     asked = await run.database.fetch("select case_id from tasks where kind = 'unsettled_attempt'")
+    letters = await run.sandbox_database.fetch("select channel, key, case_id, times from outbox order by position")
+    messages = [Message(**{**row, "words": tuple(row["words"])}) for row in await run.database.fetch(MESSAGES)]
     histories, unreplayable = await _replayed(run, replayed)
     return Witness(
         charges=ledger["charges"],
@@ -88,6 +121,8 @@ async def heard(run: Run, replayed: int | None) -> Witness:
         outages=await run.database.fetchval("select count(*) from outages where kind = 'account'"),
         histories=histories,
         unreplayable=unreplayable,
+        letters=[dict(row) for row in letters],
+        messages=messages,
     )
 
 

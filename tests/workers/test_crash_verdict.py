@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.soak.verdict import findings
-from tests.soak.witness import Attempt, Witness
+from tests.soak.witness import Attempt, Message, Witness
 
 FAILED_AT = datetime(2026, 11, 25, 8, tzinfo=UTC)
 CASE = "stripe/default/in_1"
@@ -121,3 +121,38 @@ GUILTY = {
 def test_what_must_not_be_is_convicted(crime: str) -> None:
     told, expected = GUILTY[crime]
     assert any(expected in finding for finding in findings(told)), findings(told)
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+def message(key: str, *words: str, name: str = "reminder") -> Message:
+    return Message(key=key, case_id=CASE, name=name, counted=True, policy="self_serve@1", words=words)
+
+
+def letter(key: str, times: int = 1) -> dict[str, Any]:
+    return {"channel": key.rpartition(".")[2], "key": key, "case_id": CASE, "times": times}
+
+
+def of_messages(
+    *messages: Message, letters: tuple[dict[str, Any], ...] = (), outcome: str = "written_off"
+) -> list[str]:
+    told = witness(messages=messages, letters=letters, outcomes={CASE: outcome})
+    open_claim = {**told.invoices[CASE], "status": "paid" if outcome == "recovered" else "open"}
+    return findings(replace(told, invoices={CASE: open_claim}))
+
+
+def test_a_message_that_was_handed_over_twice_is_found() -> None:
+    sent = message("mes_1", "email sending", "email accepted")
+    assert of_messages(sent, letters=(letter("mes_1.email"),)) == []
+    assert of_messages(sent, letters=(letter("mes_1.email", 2),)) == ["mes_1.email: was handed over 2 times"]
+    assert "stands nowhere" in of_messages(letters=(letter("mes_9.email"),))[0]
+
+
+def test_a_message_that_was_left_sending_goes_out_on_another_channel() -> None:
+    left = message("mes_1", "email sending")
+    assert of_messages(left) == ["mes_1: reminder was left sending, and no other channel was asked"]
+    assert of_messages(left, message("mes_2", "sms sending", "sms accepted")) == []
+    assert of_messages(left, message("mes_2", "email sending", "email accepted")) != []
+    assert of_messages(left, outcome="recovered") == []
+    assert of_messages(message("mes_1", "email sending", name="last_call")) == []

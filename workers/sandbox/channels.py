@@ -71,7 +71,7 @@ class Channels:
 
 
 def message_as_json(row: Record) -> dict[str, Any]:
-    names = "channel key case_id subject reference".split()
+    names = "channel key case_id subject reference times".split()
     fields = {name: row[name] for name in names}
     return {**fields, "to": row["recipient"], "text": row["body"], "at": row["at"].isoformat()}
 
@@ -79,8 +79,9 @@ def message_as_json(row: Record) -> dict[str, Any]:
 async def _stored_once(database: Database, channel: str, letter: MessageRequest, now: datetime) -> Record:
     # One lock per case: two messages of a case must not draw the same number.
     await database.execute("select pg_advisory_xact_lock(hashtextextended('outbox ' || $1, 0))", letter.case_id)
+    # A mail server would send it twice; here it is counted, so that the outbox can convict us.
     known: Record | None = await database.fetchrow(
-        "select * from outbox where channel = $1 and key = $2", channel, letter.key
+        "update outbox set times = times + 1 where channel = $1 and key = $2 returning *", channel, letter.key
     )
     if known is not None:
         return known

@@ -123,9 +123,11 @@ create table if not exists outbox (
     body      text not null,
     at        timestamptz not null,
     reference text not null,
+    times     integer not null default 1,
     unique (channel, key),
     unique (case_id, number)
 );
+alter table outbox add column if not exists times integer not null default 1;
 
 -- What was told, whether or not it arrived: the list that a receiver may ask for.
 create table if not exists events (
