@@ -150,6 +150,16 @@ async def test_the_reference_is_the_push_services_id(stand: Stand) -> None:
     assert set(outcome.reference.split(" ")) == {"1", "2"}
 
 
+async def test_many_long_ids_do_not_outgrow_the_index_of_references(stand: Stand) -> None:
+    names = [f"device-{n}" for n in range(20)]
+    await stand.has_browsers("cus_1", *names)
+    for name in names:
+        stand.service.said[f"/wp/{name}"] = (201, {"Location": f"https://push.example/{name[-1] * 200}"})
+    assert isinstance(outcome := await stand.send(), Accepted)
+    assert 200 < len(outcome.reference) <= 1_000
+    assert {len(each) for each in outcome.reference.split(" ")} == {200}
+
+
 @pytest.mark.parametrize("location", ["", "https://push.example/m/", "https://push.example/m/a b", "/" + "x" * 300])
 async def test_without_a_usable_id_the_device_is_the_reference(stand: Stand, location: str) -> None:
     await stand.has_browsers("cus_1", "laptop")
