@@ -82,8 +82,8 @@ def extract(templates: Path, locales: Path, languages: tuple[str, ...] = TRANSLA
         yield f"{language}: {len(catalog) - len(left)} sentences translated, {len(left)} left"
 
 
-def _texts(string: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return string if isinstance(string, tuple) else (string or "",)
+def _texts(string: object) -> tuple[str, ...]:
+    return tuple(str(text or "") for text in string) if isinstance(string, tuple | list) else (str(string or ""),)
 
 
 def main() -> None:
