@@ -17,6 +17,9 @@ EVERYTHING = {
     "email": {"address": "ada@customers.example", "consent": False},
     "sms": {"address": "+15005550006", "consent": True},
     "in_app": {"address": "cus_ada", "consent": True},
+    "push": {"consent": False},
+    "webhook": {"address": "cus_ada", "consent": True},
+    "preferred_channels": ["sms", "email"],
     "support_contact": {"name": "Sam Support", "email": "sam@example.com"},
     "country": "US",
     "subdivision": "US-CA",
@@ -146,6 +149,25 @@ async def test_names_in_any_script_are_kept(api: RunningApi) -> None:
 
 
 async def test_without_a_database_the_directory_asks_to_come_back(api_without_database: RunningApi) -> None:
-    for method in ("PUT", "GET"):
+    for method in ("PUT", "GET", "DELETE"):
         reply = await api_without_database.ask(method, ADA, EVERYTHING)
         assert (reply.status, reply.body["error"]) == (503, "unavailable")
+
+
+async def test_who_is_forgotten_is_a_stranger_again(api: RunningApi, store: Store) -> None:
+    await api.ask("PUT", ADA, EVERYTHING)
+    await api.ask("PUT", "/customers/stripe/other/cus_ada", EVERYTHING)
+    reply = await api.ask("DELETE", ADA)
+    counts = {name: reply.body[name] for name in ("texts", "feed_items", "devices", "bodies", "bodies_kept")}
+    assert (reply.status, reply.body["known"], counts) == (200, True, dict.fromkeys(counts, 0))
+    assert (await api.ask("GET", ADA)).body["name"] is None
+    assert (await api.ask("GET", "/customers/stripe/other/cus_ada")).body["name"] == "Ada Example"
+    again = await api.ask("DELETE", ADA)
+    assert (again.status, again.body["known"], again.body["open_cases"]) == (200, False, 0)
+
+
+async def test_only_who_has_a_token_may_have_somebody_forgotten(api: RunningApi, store: Store) -> None:
+    await api.ask("PUT", ADA, EVERYTHING)
+    assert (await api.ask("DELETE", ADA, token=None)).status == 401
+    assert (await api.ask("DELETE", "/customers/stripe/default/a%20b")).status == 400
+    assert await store.customers.knows("stripe", "default", "cus_ada")

@@ -1,7 +1,5 @@
 """The evidence of a case: what was said, as it was said, for whoever has a token."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from activities.store.store import Store
@@ -12,11 +10,8 @@ MESSAGES = "/cases/stripe/default/in_1/messages"
 
 
 @pytest.fixture
-async def spoken(store: Store) -> AsyncIterator[Spoken]:
-    spoken = Spoken(store)
-    await spoken.forget()
-    yield spoken
-    await spoken.forget()
+def spoken(store: Store) -> Spoken:
+    return Spoken(store)
 
 
 async def test_of_a_case_that_nobody_knows_nothing_was_said(api: RunningApi) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +26,9 @@ def database(database_url: str) -> str:
 
 
 @pytest.fixture
-async def spoken(store: Store) -> AsyncIterator[Spoken]:
-    spoken = Spoken(store)
-    await spoken.forget()
+async def spoken(store: Store) -> Spoken:
     await store.customers.put(*ADA, Customer(name="Ada"), NOW)
-    yield spoken
-    await spoken.forget()
+    return Spoken(store)
 
 
 async def erase(database: str, *arguments: str) -> Result:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -22,11 +21,8 @@ def database(database_url: str) -> str:
 
 
 @pytest.fixture
-async def spoken(store: Store) -> AsyncIterator[Spoken]:
-    spoken = Spoken(store)
-    await spoken.forget()
-    yield spoken
-    await spoken.forget()
+def spoken(store: Store) -> Spoken:
+    return Spoken(store)
 
 
 async def messages(database: str, *arguments: str) -> Result:

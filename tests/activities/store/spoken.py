@@ -26,11 +26,6 @@ class Spoken:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    async def forget(self) -> None:
-        """The tables that others do not empty."""
-        tables = ("message_receipts", "message_texts", "feed_items", "push_devices", "channel_stops")
-        await self.store.pool.execute("; ".join(f"delete from {table}" for table in tables))
-
     async def open(
         self,
         invoice_id: str = "in_1",

@@ -1,7 +1,6 @@
 """What was said in a case, to be shown word by word, and what still proves it once the words are gone."""
 
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -16,11 +15,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def spoken(store: Store) -> AsyncIterator[Spoken]:
-    spoken = Spoken(store)
-    await spoken.forget()
-    yield spoken
-    await spoken.forget()
+def spoken(store: Store) -> Spoken:
+    return Spoken(store)
 
 
 async def evidence(spoken: Spoken, case_id: str = "stripe/default/in_1") -> tuple[SentMessage, ...]:
