@@ -6,6 +6,7 @@ set up (`feed_origins`), compared whole.
 """
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +32,8 @@ WRITE_SECONDS = 20.0
 RETRY_MILLISECONDS = 3000
 POSITION_MAX = 2**63 - 1
 
-_SCRIPT = (Path(__file__).parent / "static" / "recoup.js").read_text(encoding="utf-8")
+# Every page loads it, so its indentation stays here.
+_SCRIPT = re.sub(r"(?m)^ +", "", (Path(__file__).parent / "static" / "recoup.js").read_text(encoding="utf-8"))
 _OF_NOBODY_ELSE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
 STREAMS = web.AppKey("feed_streams", FeedStreams)
