@@ -29,6 +29,7 @@ HEARTBEAT_SECONDS = 15.0
 """Keeps proxies from closing a quiet line, and finds pages that went away."""
 WRITE_SECONDS = 20.0
 """A page that takes no bytes for so long is gone."""
+AGAIN_SECONDS = 2.0
 RETRY_MILLISECONDS = 3000
 POSITION_MAX = 2**63 - 1
 
@@ -131,7 +132,9 @@ async def _follow(
         try:
             now = last if stream.over else await streams.now(customer)
         except DATABASE_DOWN:
-            # Heard again when the listener has its connection back.
+            # What has changed is still to be told.
+            await asyncio.sleep(AGAIN_SECONDS)
+            stream.changed.set()
             continue
         if now != last:
             await _write(response, _as_event(now))

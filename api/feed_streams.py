@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from activities.store.database import DATABASE_DOWN
-from activities.store.feed import CHANNEL, Feed, FeedNow, customer_hash
+from activities.store.feed import CHANNEL, FeedNow, customer_hash
 from activities.store.store import Store
 from policies.keys import CustomerRef
 
@@ -39,7 +39,7 @@ class Stream:
 
 class FeedStreams:
     def __init__(self, store: Store, streams_max: int = STREAMS_MAX) -> None:
-        self._pool, self._feed = store.pool, Feed(store.pool)
+        self._pool, self._feed = store.pool, store.feed
         self._max = streams_max
         self._streams: dict[str, set[Stream]] = defaultdict(set)
         self._count = 0

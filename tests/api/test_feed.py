@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from activities.links import Links
+from activities.store.feed import FeedNow
 from activities.store.store import Store
 from api import feed as feed_module
 from api.feed_streams import FeedStreams
@@ -160,7 +161,7 @@ async def test_a_stream_hears_only_of_its_customer(api: RunningApi, store: Store
 
 async def listeners(store: Store) -> list[int]:
     rows = await store.pool.fetch(
-        "select pid from pg_stat_activity where query ilike 'listen%recoup_feed%' or query = 'select 1'"
+        "select pid from pg_stat_activity where datname = current_database() and query ilike 'listen%recoup_feed%'"
     )
     return [row["pid"] for row in rows]
 
@@ -175,6 +176,29 @@ async def test_many_pages_share_one_connection_and_miss_nothing_when_it_is_lost(
         await store.pool.execute("select pg_terminate_backend($1)", pid)
         await store.feed.add(letter_for(ada, case="in_2", subject="meanwhile"), NOON)
         assert (await one.subjects(), await other.subjects()) == (["meanwhile", "before"],) * 2
+
+
+async def test_a_change_that_cannot_be_read_yet_is_told_later(
+    api: RunningApi, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, tries = stranger(), list[str]()
+    read = FeedStreams.now
+
+    async def away_at_first(streams: FeedStreams, customer: CustomerRef) -> FeedNow:
+        tries.append("read")
+        if len(tries) == 1:
+            raise ConnectionRefusedError
+        return await read(streams, customer)
+
+    monkeypatch.setattr(feed_module, "AGAIN_SECONDS", 0.05)
+    async with watching(api, token_of(ada)) as events:
+        assert await events.subjects() == []
+        await store.feed.add(letter_for(ada, case="in_1", subject="one"), NOON)
+        assert await events.subjects() == ["one"]
+        monkeypatch.setattr(FeedStreams, "now", away_at_first)
+        await store.feed.add(letter_for(ada, case="in_2", subject="two"), NOON)
+        assert await events.subjects() == ["two", "one"]
+        assert len(tries) >= 2
 
 
 async def test_a_quiet_stream_is_kept_alive(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
