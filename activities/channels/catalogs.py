@@ -55,7 +55,7 @@ class Translation:
         self.messages: dict[str, Message] = {}
         for catalog in catalogs:
             self.messages |= {_key(message): message for message in catalog if message.id}
-        self._spoken = _spoken(catalogs, self.messages)
+        self._spoken = _spoken(catalogs)
         told = "\n".join(f"{key}\t{message.string}" for key, message in sorted(self.messages.items()))
         self.digest = hashlib.sha256(told.encode()).hexdigest()
 
@@ -70,15 +70,16 @@ def _key(message: Message) -> str:
     return str(message.id[0] if isinstance(message.id, tuple | list) else message.id)
 
 
-def _spoken(catalogs: Sequence[Catalog], messages: dict[str, Message]) -> gettext.NullTranslations:
-    """Through the format that the standard library reads, for its rules of plurals."""
+def _spoken(catalogs: Sequence[Catalog]) -> gettext.NullTranslations:
+    """Through the format that the standard library reads, with the rule of plurals in the head of the first file."""
     if not catalogs:
         return gettext.NullTranslations()
-    whole = Catalog(locale=catalogs[0].locale, fuzzy=False)
-    for message in messages.values():
-        whole.add(message.id, message.string, flags=message.flags)
+    first, *later = catalogs
+    for message in (message for catalog in later for message in catalog if message.id):
+        first.delete(message.id)
+        first.add(message.id, message.string, flags=message.flags)
     compiled = io.BytesIO()
-    write_mo(compiled, whole)
+    write_mo(compiled, first)
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
 

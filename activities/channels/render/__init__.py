@@ -15,11 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from activities.channels.catalogs import LANGUAGES, CatalogBroken
+from activities.channels.catalogs import LANGUAGES, CatalogBroken, Translation
 from activities.channels.render.formats import Voice, voice_of
 from activities.channels.render.library import FRAME, SHIPPED, TemplatesBroken
 from activities.channels.render.page import Parts, page
 from activities.channels.render.people import Merchant, Person, Rendered
+from activities.channels.render.sms import as_text_message, shortened
 from activities.channels.render.told import link_of, told
 from activities.channels.render.trial import tried
 from policies.channels import CHANNELS
@@ -28,16 +29,8 @@ from policies.steps import Words
 
 __all__ = ["LANGUAGES", "SHIPPED", "CatalogBroken", "Merchant", "Person", "Rendered", "Renderer", "TemplatesBroken"]
 
-SMS_LENGTH_MAX = 320
-"""Two parts of a concatenated message: longer ones are paid for again and read less."""
-
-SMS_LENGTH_MAX_WIDE = 201
-"""Three parts of a message in a script outside the alphabet of text messages."""
-
 PUSH_SUBJECT_MAX, PUSH_TEXT_MAX = 50, 120
 """Characters that a lock screen shows."""
-
-_WIDE = frozenset({"ar", "ja"})
 
 
 class Renderer:
@@ -54,6 +47,10 @@ class Renderer:
     def has_wording(self, template: str, wording: str) -> bool:
         """Whether a trial may name this wording; ask before a policy that names it is accepted."""
         return self._library.has_wording(template, wording)
+
+    def translation(self, locale: str) -> Translation:
+        """The sentences that a person with this locale reads."""
+        return voice_of(locale, self._library.translations).translation
 
     def link_of(self, person: Person) -> str:
         return link_of(person, self._merchant)
@@ -96,8 +93,8 @@ class Renderer:
             text = self._flowing(short, facts) if short else ""
             return self._merchant.name[:PUSH_SUBJECT_MAX].strip(), text, None, (short or letter,)
         if channel == "sms":
-            text = self._flowing(short, facts) if short else self._as_sms(body.split("\n\n")[0], facts, voice)
-            return subject, _plain_spaces(text), None, (letter, short or "_first_paragraph.sms.j2")
+            text = self._flowing(short, facts) if short else self._as_sms(body.split("\n\n")[0], facts)
+            return subject, as_text_message(text), None, (letter, short or "_first_paragraph.sms.j2")
         text = self._flowing(short, facts) if short else body.split("\n\n")[0]
         return subject, text, None, (letter, short or letter)
 
@@ -127,28 +124,14 @@ class Renderer:
     def _flowing(self, name: str, facts: dict[str, Any]) -> str:
         return flow(self._library[name].render(facts))
 
-    def _as_sms(self, paragraph: str, facts: dict[str, Any], voice: Voice) -> str:
+    def _as_sms(self, paragraph: str, facts: dict[str, Any]) -> str:
         """The first paragraph in the frame of a text message: who speaks, and how to stop it."""
         frame = "_first_paragraph.sms.j2"
-        longest = SMS_LENGTH_MAX_WIDE if voice.locale.language in _WIDE else SMS_LENGTH_MAX
-        room = longest - len(self._flowing(frame, facts)) - 1
-        return self._flowing(frame, {**facts, "first_paragraph": _shortened(_plain_spaces(paragraph), room)})
+        words = shortened(" ".join(paragraph.split()), self._flowing(frame, facts))
+        return self._flowing(frame, {**facts, "first_paragraph": words})
 
 
 def flow(text: str) -> str:
     """Lines become paragraphs; a list keeps its lines; one blank line between paragraphs, none around."""
     paragraphs = (re.sub(r"[ \t]*\n[ \t]*(?!- )", " ", part.strip()) for part in re.split(r"\n\s*\n", text))
     return "\n\n".join(re.sub(r" {2,}", " ", paragraph) for paragraph in paragraphs if paragraph)
-
-
-def _shortened(text: str, room: int) -> str:
-    """At a space where there is one near the end; some languages write none."""
-    if len(text) <= room:
-        return text
-    cut = text[: room - 4]
-    return (cut.rsplit(" ", 1)[0] if " " in cut[len(cut) // 2 :] else cut).rstrip() + " ..."
-
-
-def _plain_spaces(text: str) -> str:
-    """Characters outside the text message alphabet halve the room: no-break spaces become spaces."""
-    return re.sub("[\u00a0\u202f]", " ", text)

@@ -146,6 +146,7 @@ class Library:
         return translations
 
     def _sentences(self) -> Iterator[tuple[str, Message]]:
+        yield from ((label, Message(label)) for label in catalogs.LABELS)
         for source in self._sources.values():
             for _, _, found in self._plain.extract_translations(source):  # type: ignore[attr-defined]  # by i18n
                 texts = [text for text in found if text] if isinstance(found, tuple) else found

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activities.channels.catalogs import read
-from activities.channels.render import SHIPPED, SMS_LENGTH_MAX, Merchant, Person, Rendered, Renderer, TemplatesBroken
+from activities.channels.render import SHIPPED, Merchant, Person, Rendered, Renderer, TemplatesBroken
 from activities.channels.render.formats import day_of, money_of, voice_of
+from activities.channels.render.sms import SMS_LENGTH_MAX
 from policies.channels import CHANNELS
 from policies.declines import Category, CustomerAction
 from policies.document import TEMPLATES
