@@ -31,7 +31,7 @@ async def reach_of(store: Store, ref: CustomerRef) -> Reach:
     customer = await store.customers.get(ref.source, ref.account, ref.customer_id)
     found = dict(customer.addresses)
     if customer.push.consent and await store.push_devices.of(ref):
-        found["push"] = ref.customer_id
+        found["push"] = "/".join(ref.model_dump().values())
     usable = await store.channel_stops.usable(found)
     order = [*customer.preferred_channels, *(name for name in CHANNELS if name not in customer.preferred_channels)]
     return Reach(customer, {channel: usable[channel] for channel in order if channel in usable})

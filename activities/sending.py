@@ -122,7 +122,9 @@ class Sender:
         messages, channel = self._store.messages, said.channel
         if isinstance(outcome, NotSent):
             await messages.not_sent(planned.key, channel, outcome.reason, planned.at)
-            if outcome.withdrawn and planned.counted:
+            # A device that is gone is no longer kept, and the next one may come: that stops no channel.
+            stops = outcome.withdrawn == "opted_out" or (outcome.withdrawn == "gone" and channel != "push")
+            if outcome.withdrawn and stops and planned.counted:
                 await self._store.channel_stops.stop(channel, said.address_hash, outcome.withdrawn, planned.at)
             return None
         status = MessageStatus.ACCEPTED if isinstance(outcome, Accepted) else MessageStatus.UNCLEAR

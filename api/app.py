@@ -16,6 +16,7 @@ from api import (
     notices,
     openapi,
     preferences,
+    push,
     telemetry,
     webhooks,
 )
@@ -31,6 +32,7 @@ ROUTES = openapi.with_own_route(
         *dead_letters.ROUTES,
         *gateways.ROUTES,
         *notices.ROUTES,
+        *push.ROUTES,
         *feed.ROUTES,
         *preferences.ROUTES,
         *health.ROUTES,

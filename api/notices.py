@@ -1,4 +1,4 @@
-"""The merchant's word that a customer should hear of something before it fails: stored first, then said by the rules."""
+"""The merchant's word that a customer should hear of something before it fails: stored, then said by the rules."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -54,7 +54,7 @@ async def tell(call: Call[Place, Nothing, Telling]) -> web.Response:
     told, place, now = await call.body(), call.path, datetime.now(UTC)
     not_after = told.not_after or told.on
     if not_after <= now:
-        return refuse(400, "invalid", "not_after: it is old news already; give a later moment, or a later day in on")
+        return refuse(409, "old_news", "not_after: it is old news already; give a later moment, or a later day in on")
     notice = Notice(
         notice_id=place.notice_id,
         customer=CustomerRef(source=place.source, account=place.account, customer_id=told.customer_id),
@@ -90,7 +90,7 @@ ROUTES = (
         "Tell a customer that a card ends, a plan renews or an instalment comes due; one id is one notice",
         {
             202: Answer("it is stored, and is said when the customer may be written to", NoticeTaken),
-            409: refused("the id was used for another notice", "conflict"),
+            409: refused("the id was used for another notice, or it is old news", "conflict", "old_news"),
             503: UNAVAILABLE,
         },
     ),

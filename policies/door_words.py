@@ -5,7 +5,7 @@ from operator import itemgetter
 
 from policies.declines import TREATMENTS, Category
 from policies.document import STAGES, TONE, PolicyDocument, ScheduledMessage
-from policies.experiments import HELD_OUT, Variant
+from policies.experiments import HELD_OUT, ORDINARY, Variant
 from policies.findings import Finding, Path, twice
 
 NAMES_OF_OTHER_WORDS = frozenset({"limited", "suspended", "reinstated", "recovered", "closed"})
@@ -77,8 +77,8 @@ def _trials(message: ScheduledMessage, path: Path) -> Iterator[Finding]:
 
 
 def _variant(variant: Variant, path: Path) -> Iterator[Finding]:
-    if variant.name == HELD_OUT:
-        yield Finding((*path, "name"), f"{HELD_OUT} is the name of those who are sent nothing; rename it")
+    if variant.name in (HELD_OUT, ORDINARY):
+        yield Finding((*path, "name"), f"{variant.name} is the name of those who try nothing new; rename it")
     if variant.wording is None and variant.channels is None and variant.at is None:
         yield Finding(path, "differs in nothing from the ordinary message; give wording, channels or at")
     yield from twice(variant.channels or (), (*path, "channels"))

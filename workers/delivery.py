@@ -129,7 +129,7 @@ class Deliveries:
             told = said.customer
             await self._store.customers.hear(source, account, told.customer_id, told.said, event.happened_at)
         if isinstance(event, CustomerChanged):
-            return Delivered(case_id=None)
+            return Delivered(case_id=None, customer_id=event.customer_id)
         ours = await self._attempt_of_ours(row.source, said)
         if ours and not overturns(ours, said):
             return await self._deliver_outcome(ours, said)

@@ -10,9 +10,10 @@ RPC_PATIENCE = timedelta(seconds=10)
 
 
 class Delivered(Record):
-    """`case_id` None: it was news of a customer, and went to the directory."""
+    """`case_id` None: it was news of a customer, and went to the directory; `customer_id`: whose."""
 
     case_id: str | None
+    customer_id: str | None = None
 
 
 class Dead(Record):

@@ -151,7 +151,7 @@ class Relay:
         now, inbox = datetime.now(UTC), self._store.inbox
         match fate:
             case Delivered():
-                await inbox.finish(row.id, "delivered", now, case_id=fate.case_id)
+                await inbox.finish(row.id, "delivered", now, case_id=fate.case_id, customer_id=fate.customer_id)
                 state, reason = "delivered", ""
             case Ignored():
                 await inbox.finish(row.id, "ignored", now, fate.reason.value, fate.detail)

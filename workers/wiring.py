@@ -11,7 +11,7 @@ import aiohttp
 
 from activities.access.sandbox import SandboxAccess
 from activities.adapters import Adapters
-from activities.channels.render import Renderer
+from activities.channels.render import SHIPPED, Renderer
 from activities.fraud.sandbox import SandboxFraudCheck
 from activities.intake import Intake
 from activities.routes import Routes
@@ -122,7 +122,7 @@ def make_adapters(settings: Settings, session: aiohttp.ClientSession, store: Sto
 
 def make_renderer(settings: Settings) -> Renderer:
     """Raises TemplatesBroken when a shipped or an own template cannot be used."""
-    return Renderer(settings.merchant)
+    return Renderer(settings.merchant, (SHIPPED, *settings.templates))
 
 
 def routes_of(settings: Settings) -> Routes:

@@ -156,6 +156,7 @@ class Inbox:
         reason: str | None = None,
         detail: str | None = None,
         case_id: str | None = None,
+        customer_id: str | None = None,
     ) -> None:
         async with self._pool.acquire() as connection:
             await self._queries.finish(
@@ -165,6 +166,7 @@ class Inbox:
                 reason=reason,
                 detail=_storable(detail),
                 case_id=case_id,
+                customer_id=customer_id,
                 finished_at=now,
             )
 

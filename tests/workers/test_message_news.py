@@ -123,7 +123,6 @@ async def test_stop_and_start_by_a_person_who_names_no_message(town: Town) -> No
 
 
 async def test_a_bare_cancel_stops_the_texts_and_asks_a_person_what_was_meant(town: Town) -> None:
-    case, _ = await first_words(town)
     await hears(town, what="opted_out", channel="sms", address="+15005550006", cancels=True)
     tasks = await town.store.pool.fetch("select kind, summary from tasks where kind = 'cancel_intent'")
     assert any("ask whether they meant" in task["summary"] for task in tasks)

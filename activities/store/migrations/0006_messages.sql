@@ -93,3 +93,6 @@ create table feed_items (
 );
 create index feed_items_by_customer on feed_items (source, account, customer_id, position desc);
 create index feed_items_by_case on feed_items (case_id) where withdrawn_at is null;
+
+-- A person's events are found by the cases they were told to, so that they can be erased.
+create index inbox_keys_by_case on inbox_keys (case_id) where case_id is not null;

@@ -63,13 +63,13 @@ select leased.*, b.body, case when leased.unproven then b.headers end as headers
 from leased join inbox_bodies b on b.id = leased.id and b.received_at = leased.received_at
 order by leased.received_at;
 
--- name: finish(id, state, reason, detail, case_id, finished_at)!
+-- name: finish(id, state, reason, detail, case_id, customer_id, finished_at)!
 -- What became of a row the first time stands when it is delivered once more. An event that reached a case shows that
 -- its invoice is real: rules that spoke of an earlier event of that invoice were wrong about it.
 with done as (
     update inbox_keys
     set state = :state, reason = :reason, detail = :detail, case_id = :case_id, finished_at = :finished_at,
-        claimed_until = null
+        claimed_until = null, customer_id = coalesce(:customer_id, customer_id)
     where id = :id and state = 'waiting'
     returning id, source, account, state, received_at
 )
