@@ -114,7 +114,7 @@ async def test_without_a_callback_nothing_is_told_and_the_channel_says_so(channe
 
 
 async def test_an_api_key_signs_in_in_place_of_the_token(channels: TwilioStand) -> None:
-    keys = {"auth_token": None, "api_key_sid": KEY, "api_key_secret": SecretStr(KEY_SECRET)}
+    keys: dict[str, Any] = {"auth_token": None, "api_key_sid": KEY, "api_key_secret": SecretStr(KEY_SECRET)}
     with open_channel(channels.server.url, **keys) as channel:
         assert isinstance(await channel.send(letter_to(GOOD)), Accepted)
 
