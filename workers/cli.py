@@ -146,14 +146,23 @@ def _settings() -> Any:
 
 
 def _run(what: Any, loop_factory: Any = None) -> Any:
+    """A coroutine, to its end."""
+
+    def in_a_loop() -> Any:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(_and_leave(what))
+
+    return _tried(in_a_loop)
+
+
+def _tried(work: Any) -> Any:
     """Known mistakes end in one sentence and exit code 2, Ctrl-C in 130."""
     from activities.store.database import MigrationChanged
     from policies.findings import DocumentError
     from workers.mistakes import Mistake
 
     try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(_and_leave(what))
+        return work()
     except (DocumentError, MigrationChanged, Mistake, OSError) as error:
         # OSError: a file that is not there, a port in use, a server that cannot be reached; the text names it.
         typer.echo(f"recoup: {str(error) or type(error).__name__}", err=True)
