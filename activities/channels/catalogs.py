@@ -16,6 +16,7 @@ from babel.messages import Catalog
 from babel.messages.catalog import Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
+from jinja2 import Environment
 
 SOURCE = "en"
 """The language of the templates themselves."""
@@ -96,6 +97,13 @@ def _catalog(path: Path) -> Catalog:
             return read_po(file, locale=path.stem, abort_invalid=True)
     except (PoFileError, UnicodeDecodeError, ValueError) as error:
         raise CatalogBroken(f"{path.name} cannot be read: {error}") from error
+
+
+def sentences_of(environment: Environment, source: str) -> Iterator[str | tuple[str, str]]:
+    """What is marked for translation in a template; a pair: one and many."""
+    for _, _, found in environment.extract_translations(source):  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
+        texts = [text for text in found if text] if isinstance(found, tuple) else [found]
+        yield texts[0] if len(texts) == 1 else (texts[0], texts[1])
 
 
 def faults(translation: Translation, sentences: dict[str, Message]) -> Iterator[str]:

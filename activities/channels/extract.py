@@ -13,7 +13,7 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
 
-from activities.channels.catalogs import LABELS
+from activities.channels.catalogs import LABELS, sentences_of
 
 HERE = Path(__file__).parent
 POT = "messages.pot"
@@ -30,10 +30,8 @@ def catalog_of(folder: Path) -> Catalog:
     environment = Environment(extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True, autoescape=True)
     environment.policies["ext.i18n.trimmed"] = True
     for path in sorted(folder.glob("*.j2")):
-        found = environment.extract_translations(path.read_text(encoding="utf-8"))  # type: ignore[attr-defined]
-        for _, _, message in found:
-            texts = [text for text in message if text] if isinstance(message, tuple) else message
-            catalog.add(texts, locations=[(path.name, 0)], auto_comments=())
+        for sentence in sentences_of(environment, path.read_text(encoding="utf-8")):
+            catalog.add(sentence, locations=[(path.name, 0)])
     for label in LABELS:
         catalog.add(label, locations=[("names of benefits and ways to pay", 0)])
     return catalog

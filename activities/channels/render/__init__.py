@@ -20,7 +20,7 @@ from activities.channels.render.formats import Voice, voice_of
 from activities.channels.render.library import FRAME, SHIPPED, TemplatesBroken
 from activities.channels.render.page import Parts, page
 from activities.channels.render.people import Merchant, Person, Rendered
-from activities.channels.render.sms import as_text_message, shortened
+from activities.channels.render.sms import as_text_message, fits, shortened
 from activities.channels.render.told import link_of, told
 from activities.channels.render.trial import tried
 from policies.channels import CHANNELS
@@ -93,8 +93,8 @@ class Renderer:
             text = self._flowing(short, facts) if short else ""
             return self._merchant.name[:PUSH_SUBJECT_MAX].strip(), text, None, (short or letter,)
         if channel == "sms":
-            text = self._flowing(short, facts) if short else self._as_sms(body.split("\n\n")[0], facts)
-            return subject, as_text_message(text), None, (letter, short or "_first_paragraph.sms.j2")
+            text = self._in_few_parts(short, facts) if short else self._as_sms(body.split("\n\n")[0], facts)
+            return subject, text, None, (letter, short or "_first_paragraph.sms.j2")
         text = self._flowing(short, facts) if short else body.split("\n\n")[0]
         return subject, text, None, (letter, short or letter)
 
@@ -128,10 +128,21 @@ class Renderer:
         """The first paragraph in the frame of a text message: who speaks, and how to stop it."""
         frame = "_first_paragraph.sms.j2"
         words = shortened(" ".join(paragraph.split()), self._flowing(frame, facts))
-        return self._flowing(frame, {**facts, "first_paragraph": words})
+        return as_text_message(self._flowing(frame, {**facts, "first_paragraph": words}))
+
+    def _in_few_parts(self, name: str, facts: dict[str, Any]) -> str:
+        """Without what can be read on the page, when it would be too long with it: first the number of other open
+        invoices, then the day of the next attempt."""
+        text = as_text_message(self._flowing(name, facts))
+        for left_out in ({"others": []}, {"others": [], "next_attempt_on": ""}):
+            if fits(text):
+                break
+            text = as_text_message(self._flowing(name, {**facts, **left_out}))
+        return text
 
 
 def flow(text: str) -> str:
-    """Lines become paragraphs; a list keeps its lines; one blank line between paragraphs, none around."""
+    """Lines become paragraphs; a list keeps its lines; one blank line between paragraphs, none around.
+    No space follows the full stop of Japanese, which is as wide as a letter."""
     paragraphs = (re.sub(r"[ \t]*\n[ \t]*(?!- )", " ", part.strip()) for part in re.split(r"\n\s*\n", text))
-    return "\n\n".join(re.sub(r" {2,}", " ", paragraph) for paragraph in paragraphs if paragraph)
+    return "\n\n".join(re.sub("(?<=。) +| +(?= )", "", paragraph) for paragraph in paragraphs if paragraph)

@@ -148,6 +148,5 @@ class Library:
     def _sentences(self) -> Iterator[tuple[str, Message]]:
         yield from ((label, Message(label)) for label in catalogs.LABELS)
         for source in self._sources.values():
-            for _, _, found in self._plain.extract_translations(source):  # type: ignore[attr-defined]  # by i18n
-                texts = [text for text in found if text] if isinstance(found, tuple) else found
-                yield (texts if isinstance(texts, str) else texts[0]), Message(texts)
+            for sentence in catalogs.sentences_of(self._plain, source):
+                yield (sentence if isinstance(sentence, str) else sentence[0]), Message(sentence)

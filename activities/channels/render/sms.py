@@ -15,10 +15,14 @@ SMS_LENGTH_MAX_WIDE = 201
 ROOM_MIN = 20
 
 
+def fits(text: str) -> bool:
+    return segments(text).count <= SEGMENTS_MAX
+
+
 def as_text_message(text: str) -> str:
     """Plain spaces and quotes where that saves parts; without accents only when it would not fit otherwise."""
     plain = as_gsm7(" ".join(text.split()))
-    if segments(plain).count <= SEGMENTS_MAX:
+    if fits(plain):
         return plain
     bare = "".join(map(_without_accent, plain))
     return bare if segments(bare).count < segments(plain).count else plain
