@@ -120,7 +120,7 @@ class RecoupMessages extends HTMLElement {
     const mode = this.getAttribute("mode"), wall = ["suspended", this.getAttribute("wall")];
     const shown = items.filter(({ read, stage }) => mode !== "count" && (!read || LASTING.includes(stage)));
     const walls = shown.filter(({ stage }) => mode !== "banner" && LASTING.includes(stage) && wall.includes(stage));
-    const wanted = JSON.stringify([walls, shown]);
+    const wanted = [walls.length, ...shown.map((item) => item.position)].join();
     if (wanted === this.shown) return; /* A screen reader says it once. */
     this.shown = wanted;
     this.shadowRoot.replaceChildren();
