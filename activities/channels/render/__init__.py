@@ -134,10 +134,11 @@ class Renderer:
         """Without what can be read on the page, when it would be too long with it: first the number of other open
         invoices, then the day of the next attempt."""
         text = as_text_message(self._flowing(name, facts))
-        for left_out in ({"others": []}, {"others": [], "next_attempt_on": ""}):
+        shorter = {**facts, "others": []}
+        for said in (shorter, {**shorter, "next_attempt_on": ""}):
             if fits(text):
                 break
-            text = as_text_message(self._flowing(name, {**facts, **left_out}))
+            text = as_text_message(self._flowing(name, said))
         return text
 
 

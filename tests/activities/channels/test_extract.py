@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from activities.channels.catalogs import LOCALES
 from activities.channels.extract import POT, TRANSLATED, catalog_of, extract, written
@@ -18,10 +19,11 @@ def test_the_sentences_for_translators_are_those_of_the_templates() -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_each_language_has_those_sentences_and_no_others(language: str) -> None:
-    def ids(path: Path) -> list[str]:
-        return sorted(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#: "))
+    def ids(name: str) -> list[str]:
+        with (LOCALES / name).open("rb") as file:
+            return sorted(str(message.id) for message in read_po(file) if message.id)
 
-    assert ids(LOCALES / f"{language}.po") == ids(LOCALES / POT), "run python -m activities.channels.extract"
+    assert ids(f"{language}.po") == ids(POT), "run python -m activities.channels.extract"
 
 
 def test_what_was_translated_stays_and_what_has_changed_is_asked_again(tmp_path: Path) -> None:
