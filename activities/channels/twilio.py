@@ -30,6 +30,10 @@ TWILIO = "https://api.twilio.com"
 RETRY_AFTER_SECONDS_DEFAULT = 1.0
 THREADS = 8
 
+VALID_SECONDS = 4 * 3600
+"""How long a message may wait at Twilio, which by itself is ten hours: whether people may be disturbed was asked for
+now."""
+
 OPTED_OUT = {21610}
 """The person has answered STOP to this sender."""
 
@@ -91,7 +95,8 @@ class TwilioChannel:
         self._wire.close()
 
     async def send(self, letter: Letter) -> SendOutcome:
-        fields = {"to": letter.address, "body": letter.text, **self._sender}
+        fields: dict[str, Any] = {"to": letter.address, "body": letter.text, "validity_period": VALID_SECONDS}
+        fields.update(self._sender)
         if self._status_callback:
             fields["status_callback"] = _with_key(self._status_callback, letter.key)
         try:
@@ -101,7 +106,7 @@ class TwilioChannel:
         except _Refused as refused:
             return _refusal(refused)
 
-    def _create(self, fields: dict[str, str]) -> SendOutcome:
+    def _create(self, fields: dict[str, Any]) -> SendOutcome:
         """Blocks. `failed` in the very answer is a refusal that Twilio keeps a record of."""
         try:
             created = self._client.messages.create(**fields)

@@ -99,6 +99,7 @@ async def test_the_form_is_twilios_and_names_where_to_tell_what_became_of_it(cha
             "To": GOOD,
             "From": "+15005550006",
             "Body": letter_to(GOOD).text,
+            "ValidityPeriod": "14400",
             "StatusCallback": f"{CALLBACK}?key=mes_1%2F%C3%A9%26.sms",
         }
     ]
@@ -110,7 +111,7 @@ async def test_without_a_callback_nothing_is_told_and_the_channel_says_so(channe
         assert not silent.receipts
         assert isinstance(await silent.send(letter_to(GOOD)), Accepted)
     (form,) = channels.server.messages
-    assert set(form) == {"To", "Body", "MessagingServiceSid"}
+    assert set(form) == {"To", "Body", "MessagingServiceSid", "ValidityPeriod"}
 
 
 async def test_an_api_key_signs_in_in_place_of_the_token(channels: TwilioStand) -> None:
