@@ -123,6 +123,7 @@ class Casework(CaseActivities):
                 await tell_owner(self._store, self._adapters, request.case, paid, request.now)
         await self._end_at_source(request)
         await self._store.cases.closed(request)
+        await self._store.feed.withdraw(request.case.case_id, request.now)
         if request.unsettled is None:
             return
         outcome = await self._outcome_of(request.unsettled)

@@ -6,6 +6,7 @@ from api import (
     attempts,
     auth,
     cases,
+    console,
     customers,
     dead_letters,
     errors,
@@ -35,6 +36,7 @@ ROUTES = openapi.with_own_route(
         *push.ROUTES,
         *feed.ROUTES,
         *preferences.ROUTES,
+        *console.ROUTES,
         *health.ROUTES,
     )
 )

@@ -1,6 +1,6 @@
 """What the API is built from. Made in `workers/wiring.py`, kept under one key of the application."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -20,7 +20,7 @@ class ApiParts:
     """`webhook_secrets` by "source/account", newest first; `tokens` maps a bearer token to the actor it stands for.
     `body_seconds`: who takes longer to send a body is told to try again; nothing waits for it. `links`: reads the
     tokens in addresses that customers were given. `vapid_public_key`: what browsers need to be sent push messages.
-    `public_url`: how the API is reached from outside. `feed_origins`: whose pages may read feeds, such as
+    `public_url`: how the API is reached from outside. `gallery`: the page of all messages in a language. `feed_origins`: whose pages may read feeds, such as
     https://app.example.com."""
 
     store: Store
@@ -37,6 +37,7 @@ class ApiParts:
     links: Links | None = field(default=None)
     vapid_public_key: str | None = field(default=None)
     public_url: str = field(default="http://127.0.0.1:8080")
+    gallery: Callable[[str], str] | None = field(default=None)
     feed_origins: tuple[str, ...] = field(default=())
 
 

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache, partial
 
 from aiohttp import web
 
 from activities.channels.accounts import PushProvider
+from activities.channels.render import LANGUAGES
 from activities.channels.web_push import public_key_of
 from activities.store.database import DATABASE_DOWN, Pool, make_pool, migrate
 from api.app import make_app
@@ -14,6 +16,7 @@ from api.limits import Limits
 from api.parts import ApiParts
 from api.server import runner_of
 from api.wake import RelayWaker
+from workers.message_tools.gallery import gallery_page
 from workers.mistakes import Mistake
 from workers.sandbox.app import make_sandbox_app
 from workers.sandbox.webhooks import WebhookTarget
@@ -63,6 +66,7 @@ async def serving_api(settings: Settings) -> AsyncIterator[None]:
                 public_url=settings.public_url,
                 feed_origins=tuple(settings.feed_origins),
                 vapid_public_key=_vapid_public_key(settings),
+                gallery=lru_cache(len(LANGUAGES))(partial(gallery_page, wiring.renderer)),
             )
             async with _serving(make_app(parts), settings.api_host, settings.api_port):
                 yield

@@ -12,6 +12,7 @@ import aiohttp
 from activities.access.sandbox import SandboxAccess
 from activities.adapters import Adapters
 from activities.channels.render import SHIPPED, Renderer
+from activities.channels.twilio_events import TwilioSpeaker
 from activities.fraud.sandbox import SandboxFraudCheck
 from activities.intake import Intake
 from activities.routes import Routes
@@ -135,8 +136,12 @@ def routes_of(settings: Settings) -> Routes:
 
 
 def speakers_of(settings: Settings) -> dict[str, Speaker]:
-    """Our own and the mapped ones. Raises MappingError with file, line and what to do, or OSError."""
-    return {**SPEAKERS, **mapped_speakers(settings.mappings, SPEAKERS)}
+    """Those who tell of payments, those who carry our messages, and the mapped ones. Raises MappingError with file, line and what to do, or OSError."""
+    carriers: dict[str, Speaker] = {
+        "twilio": TwilioSpeaker(settings.merchant.name, settings.merchant.support_email),
+    }
+    ours = {**SPEAKERS, **carriers}
+    return {**ours, **mapped_speakers(settings.mappings, ours)}
 
 
 def read_policies(paths: list[Path]) -> tuple[PolicyDocument, ...]:

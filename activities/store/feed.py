@@ -102,7 +102,7 @@ class Feed:
                 await self._tell(connection, customer)
 
     async def withdraw(self, case_id: str, now: datetime) -> None:
-        """Nothing of the case is shown any more: it is paid, or closed."""
+        """Nothing that asks for money is shown any more: it is paid, or closed. Thanks and the end stay."""
         async with self._pool.acquire() as connection, connection.transaction():
             asked = self._queries.withdraw(connection, case_id=case_id, now=now)
             for customer in {CustomerRef.model_validate(dict(row)) async for row in asked}:

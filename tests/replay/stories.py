@@ -11,10 +11,12 @@ from policies.events import (
     AttemptSettled,
     FraudWarning,
     MandateChanged,
+    MessageReported,
     MethodChange,
     PaymentMethodChanged,
     SourceEvent,
 )
+from policies.keys import message_key
 from policies.migration import MigrateRequest
 from tests.fixtures.town import Case, Town
 from workflows.dunning import DunningWorkflow
@@ -199,6 +201,36 @@ async def gateway_away(town: Town) -> Case:
     return case
 
 
+async def mail_came_back(town: Town) -> Case:
+    """The first notice bounced; it goes out inside the application, and the rest by text where mails were meant."""
+    case = await town.fails("expired_card")
+    await case.to_day(0.4)
+    key = message_key(case.ref, 1, "first_notice")
+    news = MessageReported(
+        event_id="bounced", happened_at=await case.now(), key=key, channel="email", what="undelivered"
+    )
+    await case.handle.signal("message_reported", news)
+    assert await case.to_the_end() == "written_off"
+    return case
+
+
+async def spoken_for(town: Town) -> Case:
+    """Another invoice of the customer failed a moment before: this one's notice waits for the gap, and the other's
+    reminder names it as well."""
+    first = await town.fails("expired_card")
+    second = Case(town, invoice_id=f"{first.ref.invoice_id}b", customer_id=first.customer_id)
+    await second.fail("expired_card", segment="self_serve")
+    await second.until_decided()
+    await second.to_day(1.5)
+    for case in (first, second):
+        await case.to_day(4.9)
+    told = [what for _, what in await second.timeline() if what.startswith("message")]
+    assert told == ["message first_notice by email, naming 1 more invoices", "message reminder covered"], told
+    await second.world("void")
+    assert await second.to_the_end() == "cancelled"
+    return second
+
+
 Story = Callable[[Town], Awaitable[Case]]
 
 STORIES: dict[str, Story] = {
@@ -221,6 +253,8 @@ STORIES: dict[str, Story] = {
         still_open,
         another_way_pays,
         news_of_an_attempt,
+        mail_came_back,
+        spoken_for,
         gateway_away,
     )
 }

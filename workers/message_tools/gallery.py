@@ -17,7 +17,7 @@ from workers.mistakes import Mistake
 SHORT = ("sms", "push", "in_app")
 
 
-class UnknownLanguage(Mistake):
+class UnknownLanguage(Mistake, ValueError):
     """There are no words in it."""
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -27,8 +28,8 @@ class Voice:
     fell_back: bool
 
     @property
-    def direction(self) -> str:
-        return self.locale.text_direction
+    def direction(self) -> Literal["ltr", "rtl"]:
+        return "rtl" if self.locale.text_direction == "rtl" else "ltr"
 
     def isolated(self, value: str) -> str:
         """In a line that runs from right to left, a number or a Latin name would move its neighbours."""

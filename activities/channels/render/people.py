@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -94,6 +94,6 @@ class Rendered(Record):
     text: str
     html: str | None = None
     locale: str = "en"
-    direction: str = "ltr"
+    direction: Literal["ltr", "rtl"] = "ltr"
     fell_back: bool = False
     edition: str = ""

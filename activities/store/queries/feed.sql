@@ -36,7 +36,7 @@ returning position;
 
 -- name: withdraw(case_id, now)
 update feed_items set withdrawn_at = :now
-where case_id = :case_id and withdrawn_at is null
+where case_id = :case_id and withdrawn_at is null and stage not in ('reinstated', 'recovered', 'closed')
 returning source, account, customer_id;
 
 -- name: tell(channel, customer)!
