@@ -1,6 +1,6 @@
 """What people answer to a text message when they want no more of them, more again, or help.
 
-Data, so that a language is one more word. Sources, read 2026-11-25: 47 CFR 64.1200(a)(10) with FCC 24-24 (the words
+Data, so that a language is one more word. Sources: 47 CFR 64.1200(a)(10) with FCC 24-24 (the words
 that must work since 11 April 2025: stop, quit, end, revoke, opt out, cancel, unsubscribe), the CTIA messaging
 principles (HELP, START), Twilio's list of opt-out keywords (STOPALL, UNSTOP, YES, INFO). The words of other languages
 (ARRET, STOPP, BAJA, PARAR, AIDE, AYUDA, HILFE) are the customary ones; no rule was read for them.

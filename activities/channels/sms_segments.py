@@ -1,7 +1,7 @@
 """How many parts a text message is sent in, which is what it costs and what a telephone joins again.
 
 Source: 3GPP TS 23.038 (before: GSM 03.38), clause 6.2.1, basic character set and its extension table, and TS 23.040 on
-joined messages, whose header takes 6 octets of each part; read 2026-11-25.
+joined messages, whose header takes 6 octets of each part.
 """
 
 import unicodedata
