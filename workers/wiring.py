@@ -12,6 +12,7 @@ import aiohttp
 from activities.access.sandbox import SandboxAccess
 from activities.adapters import Adapters
 from activities.channels.render import SHIPPED, Renderer
+from activities.channels.sendgrid_events import SendGridSpeaker
 from activities.channels.twilio_events import TwilioSpeaker
 from activities.fraud.sandbox import SandboxFraudCheck
 from activities.intake import Intake
@@ -136,8 +137,10 @@ def routes_of(settings: Settings) -> Routes:
 
 
 def speakers_of(settings: Settings) -> dict[str, Speaker]:
-    """Those who tell of payments, those who carry our messages, and the mapped ones. Raises MappingError with file, line and what to do, or OSError."""
+    """Those who tell of payments, those who carry our messages, and the mapped ones. Raises MappingError with file,
+    line and what to do, or OSError."""
     carriers: dict[str, Speaker] = {
+        "sendgrid": SendGridSpeaker(),
         "twilio": TwilioSpeaker(settings.merchant.name, settings.merchant.support_email),
     }
     ours = {**SPEAKERS, **carriers}
