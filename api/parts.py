@@ -20,8 +20,8 @@ class ApiParts:
     """`webhook_secrets` by "source/account", newest first; `tokens` maps a bearer token to the actor it stands for.
     `body_seconds`: who takes longer to send a body is told to try again; nothing waits for it. `links`: reads the
     tokens in addresses that customers were given. `vapid_public_key`: what browsers need to be sent push messages.
-    `public_url`: how the API is reached from outside. `gallery`: the page of all messages in a language. `feed_origins`: whose pages may read feeds, such as
-    https://app.example.com."""
+    `public_url`: how the API is reached from outside. `gallery`: the page of all messages in a language.
+    `feed_origins`: whose pages may read feeds, such as https://app.example.com."""
 
     store: Store
     temporal: Client

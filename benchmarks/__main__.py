@@ -1,4 +1,4 @@
-"""Runs the benchmarks named, else all: webhooks, relay, charges, history, decisions. `--json` prints JSON."""
+"""Runs the benchmarks named, else all: webhooks, relay, charges, messages, history, decisions. `--json` prints JSON."""
 
 import asyncio
 import json
@@ -6,11 +6,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import charges, decisions, history, relay, webhooks
+from benchmarks import charges, decisions, history, messages, relay, webhooks
 from benchmarks.figures import Figure, table
 from workers.temporal import leave
 
-BENCHMARKS = {"webhooks": webhooks, "relay": relay, "charges": charges, "history": history, "decisions": decisions}
+BENCHMARKS = {
+    "webhooks": webhooks,
+    "relay": relay,
+    "charges": charges,
+    "messages": messages,
+    "history": history,
+    "decisions": decisions,
+}
 
 
 async def run(names: list[str]) -> list[Figure]:

@@ -93,7 +93,8 @@ def test_a_file_has_one_thought() -> None:
 @pytest.mark.parametrize("port", ["gateways", "sources", "channels", "fraud", "access"])
 def test_an_adapter_has_the_same_name_in_every_room(port: str) -> None:
     adapters = {path.stem for path in (ROOT / "activities" / port).glob("*.py")}
-    for name in adapters - {"__init__", "contract", "reading", "render", "signatures", "accounts", "news", "sms_keywords"}:
+    no_adapters = {"__init__", "contract", "reading", "render", "signatures", "accounts", "news", "sms_keywords"}
+    for name in adapters - no_adapters:
         assert (ROOT / "tests" / "activities" / port / f"test_{name}.py").exists(), (
             f"{port}/{name} has no contract test"
         )

@@ -126,7 +126,7 @@ def _said(event: Node) -> MessageNews | Ignored:
         return not_dunning("the mail is under way; what becomes of it is told later")
     if kind not in TYPES:
         return unknown_type(kind)
-    key = event.optional_text(KEY_FIELD)
+    key = event.id_or_none(KEY_FIELD)
     what = TYPES[kind]
     about_a_person = what in ("complained", "opted_out", "opted_in")
     if key is None and not about_a_person:
@@ -136,16 +136,23 @@ def _said(event: Node) -> MessageNews | Ignored:
         what=what,
         happened_at=event.moment("timestamp"),
         key=key,
-        address=event.text("email") if about_a_person else None,
+        address=_address(event) if about_a_person else None,
         detail=_why(event, kind),
         gone=_is_gone(event, kind),
     )
 
 
+def _address(event: Node) -> str:
+    address = event.text("email")
+    if not address.isprintable():
+        raise event.wrong("email", "an address")
+    return address
+
+
 def _why(event: Node, kind: str) -> str | None:
     """SendGrid's words may repeat the address, and so they are left out; the code does not."""
     if kind == "bounce":
-        return f"bounce ({event.optional_text('type') or 'of no type'}, {event.optional_text('status') or 'no status'})"
+        return f"bounce ({event.code('type') or 'of no type'}, {event.code('status') or 'no status'})"
     return kind if kind == "dropped" else None
 
 

@@ -57,7 +57,7 @@ class SmtpChannel:
             hostname=self._provider.host,
             port=self._provider.port,
             use_tls=security == "tls",
-            start_tls=security == "starttls",
+            start_tls=False,
             timeout=self._provider.timeout_seconds,
         )
 
@@ -66,16 +66,23 @@ class SmtpChannel:
         provider = self._provider
         try:
             await client.connect()
+            if provider.security == "starttls":
+                await self._encrypt(client)
             if provider.username and provider.password:
                 await client.login(provider.username, provider.password.get_secret_value())
         except aiosmtplib.SMTPAuthenticationError as error:
             if error.code < 500:
                 raise
             raise Misconfigured(f"the mail server does not know this user or password: {error.code}") from None
-        except aiosmtplib.SMTPException as error:
-            if isinstance(error, aiosmtplib.SMTPNotSupported) or "STARTTLS" in str(error).upper():
-                raise Misconfigured("the mail server offers no STARTTLS, or no way to sign in") from None
-            raise
+        except aiosmtplib.SMTPNotSupported:
+            raise Misconfigured("the mail server offers no way to sign in") from None
+
+    async def _encrypt(self, client: aiosmtplib.SMTP) -> None:
+        """Raises Misconfigured where the server does not offer it: nothing is said in the open instead."""
+        await client.ehlo()
+        if not client.supports_extension("starttls"):
+            raise Misconfigured("the mail server offers no STARTTLS; set security, or another port")
+        await client.starttls()
 
     async def _envelope(self, client: aiosmtplib.SMTP, letter: Letter) -> NotSent | None:
         """None when sender and recipient are taken. Nothing of the mail itself has been sent yet."""

@@ -14,7 +14,8 @@ from tests.fixtures.store import ALICE, BOB, RunningApi, dead_temporal, running_
 OPEN = {"/webhooks/x", "/webhooks/x/x", "/health/live", "/health/ready", "/openapi.json"}
 # What customers' browsers ask: the token in the address is the key, or there is nothing to keep.
 OPEN |= {"/feed/recoup.js", "/feed/x", "/feed/x/stream", "/feed/x/read", "/push/service-worker.js", "/push/x/key"}
-OPEN |= {"/console/messages/x.html", "/push/x/devices", "/push/x/devices/x", "/preferences/x", "/preferences/x/unsubscribe/x"}
+OPEN |= {"/console/messages/x.html", "/push/x/devices", "/push/x/devices/x"}
+OPEN |= {"/preferences/x", "/preferences/x/unsubscribe/x"}
 SHUT = {
     "nothing": "",
     "no scheme": ALICE,
