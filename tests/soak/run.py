@@ -77,8 +77,14 @@ class Run:
     # --- what happens -------------------------------------------------------------------------------------------------
 
     async def go(self, blows: Blows) -> None:
-        faults = {"drop_before": self.ask.dropped, "drop_after": self.ask.dropped, "seed": self.ask.seed}
-        await self.sandbox("POST", "/world/faults", {**faults, "slow_seconds": self.ask.slow_seconds})
+        faults: dict[str, Any] = {
+            "drop_before": self.ask.dropped,
+            "drop_after": self.ask.dropped,
+            "seed": self.ask.seed,
+        }
+        faults["slow_seconds"] = self.ask.slow_seconds
+        for gateway in ("sandbox", "channels"):
+            await self.sandbox("POST", "/world/faults", {**faults, "gateway": gateway})
         for person in people(self.ask.cases, self.ask.seed):
             await self._meet(person)
         await self._under_blows(blows, 0, self._everybody_fails())

@@ -46,7 +46,7 @@ class Report:
                 f"{unclear.total()}: now {_counted(Counter({str(k): n for k, n in unclear.items()}))}",
             ),
             ("messages sent", f"{len(self.witness.letters)} of {len(self.witness.messages)} reserved"),
-            ("left sending", str(sum(message.left_sending for message in self.witness.messages))),
+            ("fate unknown", str(sum(message.left_open for message in self.witness.messages))),
             ("outages declared", str(self.witness.outages)),
             ("histories replayed", f"{self.witness.histories}, {len(self.witness.unreplayable)} failed"),
             ("seconds", f"{self.seconds:.0f}"),

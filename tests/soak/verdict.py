@@ -30,7 +30,7 @@ def findings(witness: Witness) -> list[str]:
         *ledgers_that_disagree(witness),
         *left_unknown(witness),
         *sent_twice(witness),
-        *left_sending(witness),
+        *left_open(witness),
         *(f"history does not replay: {failure}" for failure in witness.unreplayable),
     ]
 
@@ -119,17 +119,17 @@ def sent_twice(witness: Witness) -> Iterator[str]:
             yield f"{letter['key']}: was sent, and stands nowhere in our ledger"
 
 
-def left_sending(witness: Witness) -> Iterator[str]:
+def left_open(witness: Witness) -> Iterator[str]:
     """What may have been sent goes out on the next channel, unless the case ended, or nobody is left to ask."""
     later = {(m.case_id, m.name): m for m in witness.messages}
     for message in witness.messages:
-        if not message.left_sending or not message.counted:
+        if not message.left_open or not message.counted:
             continue
         last = later[message.case_id, message.name]
         again = last.key != message.key and not last.asked & message.asked
         over = witness.outcomes.get(message.case_id) == "recovered" or message.name in LAST_WORDS
         if not (again or over) and channels_of(message) - message.asked:
-            yield f"{message.key}: {message.name} was left sending, and no other channel was asked"
+            yield f"{message.key}: {message.name} was left open, and no other channel was asked"
 
 
 def channels_of(message: Message) -> frozenset[str]:

@@ -41,8 +41,9 @@ class Message:
     words: tuple[str, ...]
 
     @property
-    def left_sending(self) -> bool:
-        return bool(self.words) and self.words[-1].endswith(" sending")
+    def left_open(self) -> bool:
+        """Nobody knows whether it went out."""
+        return bool(self.words) and self.words[-1].endswith((" sending", " unclear"))
 
     @property
     def asked(self) -> frozenset[str]:
@@ -97,7 +98,8 @@ class Witness:
 async def heard(run: Run, replayed: int | None) -> Witness:
     """`replayed`: how many histories, None: all."""
     ledger = await run.sandbox("GET", "/world/ledger")
-    (faults,) = (await run.sandbox("GET", "/world/faults"))["gateways"]
+    lossy = (await run.sandbox("GET", "/world/faults"))["gateways"]
+    faults = next(each for each in lossy if each["gateway"] == "sandbox")
     cases = [claim.case for claim in run.claims]
     invoices = [await run.sandbox("GET", f"/source/invoices/{case.invoice_id}") for case in cases]
     rows = await run.database.fetch("select case_id, outcome from cases")

@@ -151,7 +151,7 @@ def test_a_message_that_was_handed_over_twice_is_found() -> None:
 
 def test_a_message_that_was_left_sending_goes_out_on_another_channel() -> None:
     left = message("mes_1", "email sending")
-    assert of_messages(left) == ["mes_1: reminder was left sending, and no other channel was asked"]
+    assert of_messages(left) == ["mes_1: reminder was left open, and no other channel was asked"]
     assert of_messages(left, message("mes_2", "sms sending", "sms accepted")) == []
     assert of_messages(left, message("mes_2", "email sending", "email accepted")) != []
     assert of_messages(left, outcome="recovered") == []

@@ -14,12 +14,16 @@ from aiohttp import web
 
 from policies.base import Identifier, Request
 from workers.sandbox.database import Database, DatabasePool, Record
-from workers.sandbox.http import Line, LineOrNothing, Refused, Text, body_of, html, now_of
+from workers.sandbox.faults import Drop, count_dropped_after, draw_fault
+from workers.sandbox.http import Line, LineOrNothing, Refused, Text, body_of, hang_up, html, now_of
 from workers.sandbox.ids import new_id
 from workers.sandbox.outbox_page import outbox_page
 
 CHANNELS = "email|sms|push|in_app|webhook"
 PAGE_LENGTH = 500
+FAULTS_NAME = "channels"
+"""Under which `/world/faults` loses messages, as it loses charges of a gateway."""
+
 log = logging.getLogger(__name__)
 
 
@@ -47,11 +51,17 @@ class Channels:
         letter, now = await body_of(request, MessageRequest), now_of(request)
         if "bounce" in letter.to.lower():
             raise Refused(422, "refused", "to: this address does not exist")
+        fault = await draw_fault(self._pool, FAULTS_NAME, letter.key)
+        if fault.drop is Drop.BEFORE:
+            return hang_up(request)
+        await asyncio.sleep(fault.slow_seconds)
         async with self._pool.acquire() as database, database.transaction():
+            if fault.drop is Drop.AFTER:
+                await count_dropped_after(database, FAULTS_NAME, letter.key)
             row = await _stored_once(database, request.match_info["channel"], letter, now)
         if self._outbox_dir is not None:
             await asyncio.to_thread(_write, self._outbox_dir, row)
-        return web.json_response({"reference": row["reference"]})
+        return hang_up(request) if fault.drop is Drop.AFTER else web.json_response({"reference": row["reference"]})
 
     async def show(self, request: web.Request) -> web.Response:
         case_id = request.query.get("case")

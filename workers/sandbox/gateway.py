@@ -18,7 +18,7 @@ from policies.money import Currency
 from workers.sandbox.cards import Wire, answer_of, behaviour_of
 from workers.sandbox.database import Database, DatabasePool, Record
 from workers.sandbox.faults import Drop, Fault, count_dropped_after, draw_fault
-from workers.sandbox.http import AmountMinor, CardToken, Refused, body_of, id_in_path, now_of
+from workers.sandbox.http import AmountMinor, CardToken, Refused, body_of, hang_up, id_in_path, now_of
 from workers.sandbox.ids import new_id
 from workers.sandbox.invoices import OWED, Invoice, mark_paid, read_invoice
 
@@ -63,7 +63,7 @@ class Gateway:
         ask, now = await body_of(request, ChargeRequest), now_of(request)
         fault = await draw_fault(self._pool, ask.gateway, ask.idempotency_key)
         if fault.drop is Drop.BEFORE:
-            return _hang_up(request)
+            return hang_up(request)
         answer = await self._charge(request, ask, now, fault)
         await asyncio.sleep(fault.slow_seconds)
         return answer
@@ -86,7 +86,7 @@ class Gateway:
                 await count_dropped_after(database, ask.gateway, ask.idempotency_key)
                 wire = Wire.SILENT
         if row is None or wire is not Wire.ANSWERED:
-            return _hang_up(request)
+            return hang_up(request)
         return web.json_response(_answer(row))
 
     async def look_up(self, request: web.Request) -> web.Response:
@@ -215,10 +215,3 @@ def _is_same(row: Record, ask: ChargeRequest) -> bool:
 
 def _answer(row: Record) -> dict[str, Any]:
     return {"status": row["status"], "code": row["code"], "reference": row["reference"]}
-
-
-def _hang_up(request: web.Request) -> web.Response:
-    """The connection is closed and no byte of an answer is sent."""
-    if request.transport is not None:
-        request.transport.close()
-    return web.Response()

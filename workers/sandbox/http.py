@@ -134,3 +134,10 @@ def html(page: str) -> web.Response:
     """The policy of the pages: their own style, no script, nothing from elsewhere."""
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
     return web.Response(text=page, content_type="text/html", headers=headers)
+
+
+def hang_up(request: web.Request) -> web.Response:
+    """The connection is closed and no byte of an answer is sent."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response()
