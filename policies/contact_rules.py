@@ -1,8 +1,9 @@
 """How one customer is written to, however many of their invoices have failed (promise P6).
 
-The ledger is the customer's, over all cases. The same question is asked twice: by the decision, to know when words are
-due, and right before sending, with the customer locked, when another case may have spoken meanwhile. What is only read
-in the application (`in_app`) disturbs nobody and is not counted.
+The ledger is the customer's, over all cases. Each case has a clock of its own: what another one said a moment ahead of
+this one's counts as well. The same question is asked twice: by the decision, to know when words are due, and right
+before sending, with the customer locked, when another case may have spoken meanwhile. What is only read in the
+application (`in_app`) disturbs nobody and is not counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -70,7 +71,7 @@ def may_be_said(
     rules: Contact, ledger: Sequence[Contacted], customer: CustomerView, wish: Wish, moment: datetime
 ) -> PutOff | None:
     """The first moment from `moment` on; None: never in this case. Every rule that puts it off names a later moment,
-    and what was said lies in the past, so this ends."""
+    and what was said is finite, so this ends."""
     because, at = "", moment
     while isinstance(verdict := judge(rules, ledger, customer, wish, at), PutOff):
         if verdict.until is None:
@@ -82,7 +83,7 @@ def may_be_said(
 def _said_already(rules: Contact, ledger: Sequence[Contacted], wish: Wish, now: datetime) -> Contacted | None:
     """By another case, within the gap, and as firmly. Thanks are said once, whatever was paid."""
     for contact in sorted(ledger, key=lambda each: each.at, reverse=True):
-        if contact.case_id == wish.case_id or not now - rules.gap < contact.at <= now:
+        if contact.case_id == wish.case_id or not now - rules.gap < contact.at < now + rules.gap:
             continue
         if wish.purpose is Purpose.THANKS and contact.stage == wish.stage:
             return contact
@@ -101,9 +102,9 @@ def _waits(
     """What keeps all its channels waiting."""
     if wish.purpose is Purpose.THANKS or UNCOUNTED.issuperset(wish.channels):
         return
-    disturbed = sorted(each.at for each in ledger if each.channel not in UNCOUNTED and each.at <= now)
+    disturbed = sorted(each.at for each in ledger if each.channel not in UNCOUNTED)
     zone = ZoneInfo(customer.zone)
-    today = [at for at in disturbed if at.astimezone(zone).date() == now.astimezone(zone).date()]
+    today = [at for at in disturbed if at.astimezone(zone).date() >= now.astimezone(zone).date()]
     if len(today) >= rules.caps.per_day:
         yield PutOff(_tomorrow(now, zone), f"{_times(rules.caps.per_day)} a day to one customer")
     if wish.purpose is Purpose.SERVICE:
@@ -145,7 +146,7 @@ def _opens(
     """When this channel may be used: hours, its share of a week, its share of the case."""
     moment, because = now, "it is used now"
     if wish.purpose is Purpose.SCHEDULED:
-        used = sorted(each.at for each in ledger if each.channel == channel and each.at <= now)
+        used = sorted(each.at for each in ledger if each.channel == channel)
         in_case = [
             each
             for each in ledger

@@ -117,6 +117,13 @@ def test_a_message_that_names_this_invoice_says_it_for_this_case(stage: str, tem
     assert not isinstance(verdict(wish(template), long_ago), CoveredBy)
 
 
+def test_what_a_case_said_whose_clock_is_ahead_counts_as_well() -> None:
+    ahead = said(MONDAY + timedelta(milliseconds=50))
+    assert verdict(wish(), ahead) == PutOff(ahead.at + RULES.gap, "the gap between two messages to one customer")
+    named = ahead.model_copy(update={"covers": ("s/a/mine",), "stage": "reminder"})
+    assert isinstance(verdict(wish(), named), CoveredBy)
+
+
 def test_a_channels_share_of_the_week() -> None:
     ledger = [said(MONDAY - n * DAY, channel="sms") for n in (2, 3)]
     assert verdict(wish("reminder", "sms"), *ledger) == PutOff(MONDAY - 3 * DAY + ONE_WEEK, "sms: 2 messages a week")

@@ -46,7 +46,7 @@ def test_a_payer_by_direct_debit_is_told_each_time() -> None:
 )
 def test_a_warning_comes_in_time_before_suspension(document: PolicyDocument, notice: timedelta) -> None:
     assert document.suspend is not None
-    warnings = [message.after for message in document.messages if message.template == "final_notice"]
+    warnings = [message.after for message in document.messages if message.template in ("warning", "final_notice")]
     assert any(after and document.suspend.after and after + notice <= document.suspend.after for after in warnings)
 
 
@@ -59,7 +59,7 @@ def test_a_warning_comes_a_week_before_limits_where_much_is_at_stake(
     document: PolicyDocument, notice: timedelta
 ) -> None:
     assert document.limit is not None
-    warnings = [message.after for message in document.messages if message.template == "final_notice"]
+    warnings = [message.after for message in document.messages if message.template in ("warning", "final_notice")]
     assert any(after and document.limit.after and after + notice <= document.limit.after for after in warnings)
 
 
