@@ -134,7 +134,7 @@ def left_open(witness: Witness) -> Iterator[str]:
 
 def channels_of(message: Message) -> frozenset[str]:
     """Those that its policy names for these words."""
-    policy = next(each for each in read_policies([]) if f"{each.name}@{each.version}" == message.policy)
+    policy = next(each for each in read_policies([]) if each.edition == message.policy)
     named = {each.name: each.channels for each in policy.messages}
     named |= {f"offer_{number}": each.channels for number, each in enumerate(policy.offers, start=1)}
     return frozenset(named.get(message.name, policy.access_channels))

@@ -127,7 +127,7 @@ def test_what_must_not_be_is_convicted(crime: str) -> None:
 
 
 def message(key: str, *words: str, name: str = "reminder") -> Message:
-    return Message(key=key, case_id=CASE, name=name, counted=True, policy="self_serve@1", words=words)
+    return Message(key=key, case_id=CASE, name=name, counted=True, policy="policy self_serve@1", words=words)
 
 
 def letter(key: str, times: int = 1) -> dict[str, Any]:

@@ -144,6 +144,8 @@ class Renderer:
 
 def flow(text: str) -> str:
     """Lines become paragraphs; a list keeps its lines; one blank line between paragraphs, none around.
-    No space follows the full stop of Japanese, which is as wide as a letter."""
+    No space follows the full stop of Japanese, which is as wide as a letter; a date that ends in a full stop ends its
+    sentence as well."""
+    text = re.sub(r"(?<!\.)\.\.(?!\.)", ".", text)
     paragraphs = (re.sub(r"[ \t]*\n[ \t]*(?!- )", " ", part.strip()) for part in re.split(r"\n\s*\n", text))
     return "\n\n".join(re.sub("(?<=。) +| +(?= )", "", paragraph) for paragraph in paragraphs if paragraph)

@@ -69,7 +69,8 @@ times = st.none() | st.integers(0, 90).map(day)
 people = st.builds(
     Person,
     name=names,
-    locale=st.sampled_from(["en_US", "en-GB", "de_DE", "fr_FR", "ja_JP", "ar_KW", "hi_IN", "pt", "", "no such"]),
+    # Who reads English; the other languages are tried in test_matrix.py.
+    locale=st.sampled_from(["en_US", "en-GB", "en_ZA", "hi_IN", "sv_SE", "", "no such"]),
     zone=st.sampled_from(["UTC", "America/New_York", "Pacific/Auckland", "Asia/Kolkata"]),
     invoice_id=st.sampled_from(["in_1042", "2026-000117", "a:b.c"]),
     segment=st.sampled_from(["", "self_serve", "enterprise"]),
