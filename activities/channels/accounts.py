@@ -6,7 +6,7 @@ Addresses are those of the vendors; tests put a local server in their place.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 
 class _Provider(BaseModel):
@@ -44,6 +44,12 @@ class SmtpProvider(_Provider):
     username: str | None = None
     password: SecretStr | None = None
     security: Literal["tls", "starttls", "none"] = "starttls"
+
+    @model_validator(mode="after")
+    def _signs_in_or_does_not(self) -> "SmtpProvider":
+        if (self.username is None) is not (self.password is None):
+            raise ValueError("username and password go together; give both, or neither")
+        return self
 
 
 class TwilioProvider(_Provider):

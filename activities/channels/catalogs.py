@@ -21,7 +21,7 @@ from jinja2 import Environment
 SOURCE = "en"
 """The language of the templates themselves."""
 
-LANGUAGES = ("en", "ar", "ja", "pt")
+LANGUAGES = ("en", "ar", "de", "es", "fr", "ja", "pt")
 """Languages whose translation is whole. A customer of any other language reads English."""
 
 LOCALES = Path(__file__).parent / "locales"

@@ -11,9 +11,10 @@ class NoAddress(ValueError):
 
 
 def address_of(text: str, name: str = "") -> Address:
-    """Raises NoAddress."""
+    """With its domain as it travels (IDNA). Raises NoAddress."""
     try:
-        found = Address(display_name=name, addr_spec=text.strip())
+        local, at, domain = text.strip().rpartition("@")
+        found = Address(display_name=name, addr_spec=f"{local}{at}{domain.encode('idna').decode()}")
     except (MessageError, ValueError, IndexError, AttributeError) as error:
         raise NoAddress("it is no e-mail address") from error
     if not found.username or not found.domain or any(not c.isprintable() for c in text.strip()):

@@ -9,6 +9,7 @@ Sources: sendgrid 6.12.5 and python_http_client (tried 2026-11), docs.sendgrid.c
 """
 
 import json
+import re
 import socket
 import ssl
 from base64 import b64encode
@@ -40,8 +41,8 @@ KEY_ARGUMENT = "recoup_key"
 
 RETRY_AFTER_SECONDS_DEFAULT = 1.0
 TAKEN = 202
-ABOUT_THE_RECIPIENT = ("personalizations", "to")
-"""Beginning of the `field` of an error that is about whom we write to; every other 400 is about how."""
+ABOUT_THE_RECIPIENT = re.compile(r"(personalizations\.\d+\.)?to(\.|$)")
+"""The `field` of an error that is about whom we write to; every other 400 that names one is about how."""
 
 
 class SendGridChannel:
@@ -116,7 +117,7 @@ def _refusal(error: HTTPError) -> SendOutcome:
         raise Misconfigured(f"SendGrid refuses the key, the sender or the address: {status}")
     if status in (400, 413):
         fields = _fields(error.body)
-        if status == 400 and fields and not any(field.startswith(ABOUT_THE_RECIPIENT) for field in fields):
+        if status == 400 and fields and not any(ABOUT_THE_RECIPIENT.match(field) for field in fields):
             raise Misconfigured(f"SendGrid refuses the mail: {', '.join(fields)[:100]}")
         return NotSent(reason=f"SendGrid refuses the recipient or the size: {status}")
     return Unclear(reason=f"SendGrid answered {status}")

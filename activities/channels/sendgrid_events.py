@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -58,7 +58,7 @@ GONE = "bounce"
 """The `type` of a bounce that is for good; `blocked` may pass."""
 
 DROPPED_FOR_GOOD = ("bounced address", "invalid", "unsubscribed address", "spam reporting address")
-"""How reasons begin that SendGrid gives for not even trying, and that will be the same tomorrow."""
+"""Reasons that SendGrid gives for not even trying, and that will be the same tomorrow."""
 
 
 class SendGridSpeaker(Speaker):
@@ -158,16 +158,16 @@ def _why(event: Node, kind: str) -> str | None:
 
 def _is_gone(event: Node, kind: str) -> bool:
     if kind == "bounce":
-        return (event.optional_text("type") or GONE) == GONE
+        return event.optional_text("type") == GONE
     reason = (event.optional_text("reason") or "").lower()
-    return kind == "dropped" and reason.startswith(DROPPED_FOR_GOOD)
+    return kind == "dropped" and reason in DROPPED_FOR_GOOD
 
 
 def _public_key(secret: str) -> ec.EllipticCurvePublicKey | None:
     der = _decoded(secret.strip())
     try:
         key: Any = load_der_public_key(der) if der else None
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
     return key if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1) else None
 

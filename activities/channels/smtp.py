@@ -21,8 +21,10 @@ from activities.channels.mail import NoAddress, address_of, extra_headers
 from activities.errors import Misconfigured, Unavailable
 
 _GONE = re.compile(r"\b5\.(1\.(1|2|6|10)|2\.1)\b")
-_NOT_ALLOWED = frozenset({530, 534, 535, 538, 550, 553, 554})
-"""Of the sender: we may not send in its name here."""
+
+_POLICY = SMTP_POLICY.clone(max_line_length=998)
+"""As long as RFC 5322 allows: folded, a long address in List-Unsubscribe would be written in a way that no mail program
+follows."""
 
 
 class SmtpChannel:
@@ -68,7 +70,7 @@ class SmtpChannel:
             await client.connect()
             if provider.security == "starttls":
                 await self._encrypt(client)
-            if provider.username and provider.password:
+            if provider.username is not None and provider.password is not None:
                 await client.login(provider.username, provider.password.get_secret_value())
         except aiosmtplib.SMTPAuthenticationError as error:
             if error.code < 500:
@@ -89,7 +91,7 @@ class SmtpChannel:
         try:
             await client.mail(self._sender.addr_spec)
         except aiosmtplib.SMTPResponseException as error:
-            if error.code in _NOT_ALLOWED:
+            if error.code >= 500:
                 raise Misconfigured(f"the mail server does not let us send as this sender: {error.code}") from None
             raise
         try:
@@ -121,7 +123,7 @@ class SmtpChannel:
 
     def _mail(self, letter: Letter) -> EmailMessage:
         """Raises NoAddress."""
-        mail = EmailMessage(policy=SMTP_POLICY)
+        mail = EmailMessage(policy=_POLICY)
         mail["From"] = self._sender
         mail["To"] = address_of(letter.address)
         mail["Subject"] = " ".join(letter.subject.split())

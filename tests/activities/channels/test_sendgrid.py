@@ -118,6 +118,7 @@ async def test_what_is_no_address_is_not_sent(channels: SendGridStand, address: 
         sendgrid_error(404),
         sendgrid_error(400, "from.email"),
         sendgrid_error(400, "content.0.value"),
+        sendgrid_error(400, "personalizations.0.custom_args"),
     ],
 )
 async def test_what_is_set_up_wrongly_is_our_fault(channels: SendGridStand, answer: Answer) -> None:

@@ -130,6 +130,8 @@ def test_a_secret_that_is_no_key_is_complained_about(secret: str) -> None:
         (event("bounce", type="blocked", status="4.7.1"), "undelivered", False),
         (event("dropped", reason="Bounced Address"), "undelivered", True),
         (event("dropped", reason="Recipient List over Package Quota"), "undelivered", False),
+        (event("dropped", reason="Invalid SMTPAPI header"), "undelivered", False),
+        (event("bounce", reason="550 no"), "undelivered", False),
         (event("open"), "opened", False),
         (event("click", url="https://x.test"), "clicked", False),
     ],

@@ -1,9 +1,12 @@
 """E-mail by SMTP, at a server that takes it and at servers that break off in the middle."""
 
 from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.policy import default
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from activities.channels.accounts import SmtpProvider
 from activities.channels.contract import Accepted, Attachment, NotSent, Unclear
@@ -57,6 +60,24 @@ async def test_a_mail_arrives_as_it_was_written(room: Mailroom, port: int) -> No
     text, html = (part.get_content() for part in mail.iter_parts())
     assert text.replace("\r\n", "\n").strip() == letter.text
     assert "29,00 €" in html
+
+
+REAL_LINK = "https://api.example/preferences/" + "WyJzdHJpcGUiLCJkZWZhdWx0IiwiY3VzXzEiXQ." * 4 + "/unsubscribe/email"
+
+
+async def test_a_long_link_stays_as_it_is_and_words_of_any_script_arrive() -> None:
+    """Mail programs follow a literal address only (RFC 8058)."""
+    letter = letter_to(ADA).model_copy(update={"unsubscribe": REAL_LINK, "subject": "お支払いのご案内 " * 12})
+    raw = channel_at(25)._mail(letter).as_bytes()
+    assert f"List-Unsubscribe: <{REAL_LINK}>\r\n".encode() in raw
+    assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
+    read = message_from_bytes(raw, policy=default)
+    assert read["Subject"] == " ".join(letter.subject.split())
+
+
+async def test_a_domain_of_any_script_is_written_as_it_travels(room: Mailroom, port: int) -> None:
+    assert isinstance(await channel_at(port).send(letter_to("ada@exämple.test")), Accepted)
+    assert room.taken[0][0] == "ada@xn--exmple-cua.test"
 
 
 async def test_a_mail_without_html_is_plain_text_and_may_carry_a_file(room: Mailroom, port: int) -> None:
@@ -125,8 +146,9 @@ async def test_not_now_is_tried_again(room: Mailroom, port: int, where: str) -> 
         await channel_at(port).send(letter_to(ADA))
 
 
-async def test_a_sender_who_may_not_send_is_ours_to_mend(room: Mailroom, port: int) -> None:
-    room.answers[SENDER] = "550 5.7.1 not your domain"
+@pytest.mark.parametrize("answer", ["550 5.7.1 not your domain", "501 5.1.7 bad sender", "552 over quota"])
+async def test_a_sender_who_may_not_send_is_ours_to_mend(room: Mailroom, port: int, answer: str) -> None:
+    room.answers[SENDER] = answer
     with pytest.raises(Misconfigured):
         await channel_at(port).send(letter_to(ADA))
 
@@ -175,3 +197,9 @@ def test_a_sender_that_is_no_address_stops_the_worker() -> None:
     with pytest.raises(NoAddress):
         channel_at(25, sender="nobody")
     assert address_of(" ada@example.test ").addr_spec == ADA
+
+
+@pytest.mark.parametrize("half", [{"username": USER}, {"password": PASSWORD}])
+def test_half_of_a_sign_in_is_none(half: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="go together"):
+        channel_at(25, **half)
