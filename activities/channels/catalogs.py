@@ -39,6 +39,21 @@ LABELS = (
 )
 """Names of benefits and ways to pay that our own policies use."""
 
+CONDITIONS = (
+    "Pay the open amount by any method you like.",
+    "Your plan, data and settings come back within minutes of the payment.",
+    "Pay the open amount by any method you like; everything comes back within minutes of the payment.",
+    "Pay the open amount by any method you like; your plan comes back within minutes of a card payment.",
+    "Pay the open amount by any method you like; your plan comes back within minutes.",
+    "Pay the open amount, or half of it and the rest within the month; everything comes back within minutes.",
+    "Pay the open invoice by any method you like; all seats come back within minutes of the payment.",
+    "A bank transfer counts as soon as it is booked.",
+    "A new direct debit counts once your bank has confirmed it.",
+    "If you need a later date, your support contact looks for a way with you.",
+    "If you need more time, your support contact looks for a way with you.",
+)
+"""Sentences in which our own policies say how service comes back."""
+
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 COUNT = "count"
 """May be left out of a plural form: some languages have a word for "two"."""

@@ -13,7 +13,7 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
 
-from activities.channels.catalogs import LABELS, sentences_of
+from activities.channels.catalogs import CONDITIONS, LABELS, sentences_of
 
 HERE = Path(__file__).parent
 POT = "messages.pot"
@@ -34,6 +34,8 @@ def catalog_of(folder: Path) -> Catalog:
             catalog.add(sentence, locations=[(path.name, 0)])
     for label in LABELS:
         catalog.add(label, locations=[("names of benefits and ways to pay", 0)])
+    for condition in CONDITIONS:
+        catalog.add(condition, locations=[("how service comes back, from our own policies", 0)])
     return catalog
 
 

@@ -146,7 +146,7 @@ class Library:
         return translations
 
     def _sentences(self) -> Iterator[tuple[str, Message]]:
-        yield from ((label, Message(label)) for label in catalogs.LABELS)
+        yield from ((label, Message(label)) for label in (*catalogs.LABELS, *catalogs.CONDITIONS))
         for source in self._sources.values():
             for sentence in catalogs.sentences_of(self._plain, source):
                 yield (sentence if isinstance(sentence, str) else sentence[0]), Message(sentence)
