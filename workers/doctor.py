@@ -11,6 +11,7 @@ from activities.sources.mapped.load import MappingError
 from activities.store.database import DATABASE_DOWN, make_pool, pending_migrations
 from policies.intake.load import ProfilesError
 from policies.load import PolicyError
+from workers.doctor_channels import examine_channels
 from workers.doctor_gateways import examine_gateways
 from workers.finding import Finding
 from workers.mappings import mapped_speakers
@@ -31,6 +32,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _temporal,
         _sandbox,
         examine_gateways,
+        examine_channels,
     ]
     return [finding for check in checks for finding in await check(settings)]
 
@@ -146,14 +148,14 @@ async def _namespace(client: Client) -> list[Finding]:
 
 
 async def _sandbox(settings: Settings) -> list[Finding]:
-    """Messages, access and the fraud check are the sandbox's in this version, whoever collects."""
+    """Access and the fraud check are the sandbox's in this version, whoever collects and writes."""
     try:
         async with aiohttp.ClientSession(timeout=PATIENCE) as session, session.get(settings.sandbox_url) as response:
             response.raise_for_status()
     except (aiohttp.ClientError, TimeoutError) as error:
         says, way_out = f"no answer: {type(error).__name__}", "start `recoup sandbox` or mend RECOUP_SANDBOX_URL"
         return [Finding(what="sandbox", status="failed", says=says, way_out=way_out)]
-    says = "messages, access and fraud check are the sandbox"
+    says = "access and fraud check are the sandbox"
     if any(isinstance(account, SandboxAccount) for account in settings.gateway_accounts().values()):
         says = f"{says}, and a gateway is: no real money moves there"
     return [Finding(what="sandbox", status="ok", says=says)]
