@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from activities.channels.accounts import FeedProvider, PushProvider, SandboxProvider
+from policies.findings import DocumentError
 from workers.finding import Finding
 from workers.message_tools.lint import WordsBroken, linted
 from workers.settings import Settings
@@ -25,6 +26,9 @@ def _words(settings: Settings) -> Finding:
     except WordsBroken as broken:
         way_out = "mend the template, translation or policy named; `recoup messages lint` says when it is right"
         return Finding(what="words", status="failed", says=str(broken), way_out=way_out)
+    except (DocumentError, UnicodeDecodeError, OSError):
+        says = "the wordings that policies try were not looked for: the policies cannot be read"
+        return Finding(what="words", status="warning", says=says, way_out="mend the policies first")
 
 
 def _lacking(settings: Settings) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ class SmtpChannel:
             client.close()
             raise Unavailable(f"the mail server did not take the mail: {type(error).__name__}") from None
         except BaseException:
+            # Also when the activity is cancelled: the connection is nobody's then.
             client.close()
             raise
         return refused if refused else await self._hand_over(client, mail, letter)
