@@ -13,6 +13,7 @@ from typing import NamedTuple
 from policies.calendars.contact import next_contact_time, next_time_of_day
 from policies.channels import Channel
 from policies.contact_rules import Allowed, Wish, judge, may_be_said
+from policies.declines import CustomerAction
 from policies.document import ScheduledMessage, ScheduledOffer
 from policies.due import Due, after_the_failure, in_turn
 from policies.experiments import Assignment, assigned
@@ -55,7 +56,7 @@ def upcoming_words(here: Situation) -> Upcoming | None:
     for due, name, words, channels in sorted(_planned(here), key=itemgetter(0)):
         trial = _trial_of(here, words)
         wanted = here.around.customer.reached_by(trial.channels_of(channels, words.channels))
-        wish = _wish(here, _template(words), wanted, Purpose.SCHEDULED)
+        wish = _wish(here, _template(here, words), wanted, Purpose.SCHEDULED)
         earliest = max(due, here.silence_ends, _busy_until(here), _deferred_until(here, name), here.now)
         if trial.variant and trial.variant.at:
             earliest = next_time_of_day(earliest, here.around.customer.zone, trial.variant.at)
@@ -216,8 +217,13 @@ def _when_due(here: Situation, message: ScheduledMessage) -> datetime | None:
     return here.failure_number(message.failures)
 
 
-def _template(words: ScheduledMessage | ScheduledOffer) -> str:
-    return words.template if isinstance(words, ScheduledMessage) else "offer"
+def _template(here: Situation, words: ScheduledMessage | ScheduledOffer) -> str:
+    """Where the bank only wants the customer to confirm, the first notice asks for that and for nothing else."""
+    if isinstance(words, ScheduledOffer):
+        return "offer"
+    asked = here.decline.customer_action if here.decline and not here.decline.fraud_signal else None
+    confirms = words.template == "payment_failed" and asked is CustomerAction.AUTHENTICATE
+    return "confirm_payment" if confirms else words.template
 
 
 def _trial_of(here: Situation, words: ScheduledMessage | ScheduledOffer) -> Assignment:
@@ -235,7 +241,7 @@ def _as_step(
         return Notify(
             at=at,
             name=upcoming.name,
-            template=words.template,
+            template=_template(here, words),
             channels=upcoming.channels,
             because=f"{words.name} is due {_when_in_words(words)}",
             words=said,

@@ -280,3 +280,13 @@ def test_who_is_held_out_is_asked_for_as_such() -> None:
 def test_why_words_are_said(template: str, is_paid: bool, purpose: Purpose) -> None:
     step = trial_step(SELF_SERVE).model_copy(update={"template": template})
     assert purpose_of(step, is_paid) is purpose
+
+
+def test_where_the_bank_wants_a_confirmation_the_first_notice_asks_for_that() -> None:
+    def first_words(category: Category) -> Notify:
+        step = next_step(SELF_SERVE, case(category), Surroundings(), MONDAY_NINE)
+        assert isinstance(step, Notify)
+        return step
+
+    assert first_words(Category.AUTHENTICATION_REQUIRED).template == "confirm_payment"
+    assert first_words(Category.EXPIRED_CARD).template == "payment_failed"
