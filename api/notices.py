@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from activities.customers import written_as_a_date
 from api.errors import answer, refuse
 from api.routes import UNAVAILABLE, Address, Answer, Call, Nothing, Route, refused
 from api.telemetry import current_traceparent
-from policies.base import Identifier, Record, Request
+from policies.base import WHOLE, Identifier, Record, Request
 from policies.events import IgnoredBecause
 from policies.keys import CustomerRef
-from policies.money import Money
+from policies.money import Currency, Money
 from policies.notices import Notice, NoticeTemplate
 
 NOTICES_SOURCE = "recoup_notices"
@@ -27,6 +27,17 @@ class Place(Address):
     notice_id: Identifier
 
 
+class Charged(Request):
+    """Minor units of the currency."""
+
+    amount_minor: Annotated[int, Field(ge=0), WHOLE]
+    currency: Annotated[Currency, Field(json_schema_extra={"format": "currency"})]
+
+    @property
+    def money(self) -> Money:
+        return Money(amount_minor=self.amount_minor, currency=self.currency)
+
+
 class Telling(Request):
     """`on`: the day it is about. `due`: what will be charged then. `not_after`: later it is not said any more; left
     out: `on`. `invoice_id`: where there is one; it is read before anything is said."""
@@ -34,15 +45,9 @@ class Telling(Request):
     customer_id: Identifier
     template: NoticeTemplate
     on: Moment
-    due: Money | None = None
+    due: Charged | None = None
     not_after: Moment | None = None
     invoice_id: Identifier | None = None
-
-    @model_validator(mode="after")
-    def _says_what_is_charged(self) -> "Telling":
-        if self.due is None and self.template != "card_expiring":
-            raise ValueError(f"{self.template} says what will be charged: give due")
-        return self
 
 
 class NoticeTaken(Record):
@@ -53,6 +58,8 @@ class NoticeTaken(Record):
 async def tell(call: Call[Place, Nothing, Telling]) -> web.Response:
     told, place, now = await call.body(), call.path, datetime.now(UTC)
     not_after = told.not_after or told.on
+    if told.due is None and told.template != "card_expiring":
+        return refuse(409, "incomplete", f"{told.template} says what will be charged: give due")
     if not_after <= now:
         return refuse(409, "old_news", "not_after: it is old news already; give a later moment, or a later day in on")
     notice = Notice(
@@ -60,7 +67,7 @@ async def tell(call: Call[Place, Nothing, Telling]) -> web.Response:
         customer=CustomerRef(source=place.source, account=place.account, customer_id=told.customer_id),
         template=told.template,
         on=told.on,
-        due=told.due,
+        due=told.due.money if told.due else None,
         not_after=not_after,
         invoice_id=told.invoice_id,
     )
@@ -90,7 +97,10 @@ ROUTES = (
         "Tell a customer that a card ends, a plan renews or an instalment comes due; one id is one notice",
         {
             202: Answer("it is stored, and is said when the customer may be written to", NoticeTaken),
-            409: refused("the id was used for another notice, or it is old news", "conflict", "old_news"),
+            409: refused(
+                "the id was used for another notice; it is old news; or it does not say what will be charged",
+                *("conflict", "old_news", "incomplete"),
+            ),
             503: UNAVAILABLE,
         },
     ),

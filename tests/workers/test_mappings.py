@@ -15,6 +15,10 @@ from workers.wiring import SPEAKERS, speakers_of
 MAPPING = EXAMPLE / "paybase.yaml"
 
 
+CARRIERS = {"sendgrid", "twilio"}
+"""They tell of our messages, not of payments."""
+
+
 def settings(*paths: Path, **changes: object) -> Settings:
     return Settings.model_validate({"mappings": list(paths), **changes})
 
@@ -25,9 +29,9 @@ async def found(*paths: Path, **changes: object) -> Finding | None:
 
 
 def test_mapped_sources_join_our_own() -> None:
-    assert speakers_of(settings()) == SPEAKERS
+    assert set(speakers_of(settings())) == {*SPEAKERS, *CARRIERS}
     speakers = speakers_of(settings(MAPPING))
-    assert set(speakers) == {*SPEAKERS, "paybase"}
+    assert set(speakers) == {*SPEAKERS, *CARRIERS, "paybase"}
     assert isinstance(speakers["paybase"], MappedSpeaker)
     assert speakers["stripe"] is SPEAKERS["stripe"]
 

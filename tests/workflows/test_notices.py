@@ -104,7 +104,7 @@ async def test_an_invoice_that_is_paid_is_not_spoken_of(town: Town) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
-        ({"template": "upcoming_renewal"}, 400, "says what will be charged: give due"),
+        ({"template": "upcoming_renewal"}, 409, "says what will be charged: give due"),
         ({"template": "welcome"}, 400, "template"),
         ({"on": "2020-01-01T00:00:00Z"}, 409, "old news"),
         ({"on": "soon"}, 400, "on"),
