@@ -28,7 +28,7 @@ def word_of(text: str) -> str:
     letters = (
         each if each.isalnum() else " " for each in plain if not unicodedata.combining(each) and each not in "'’`´"
     )
-    return " ".join("".join(letters).upper().split())[:_LONGEST]
+    return " ".join("".join(letters).upper().split())[:_LONGEST].rstrip()
 
 
 _MEANINGS: dict[str, Meaning] = {

@@ -120,15 +120,17 @@ def sent_twice(witness: Witness) -> Iterator[str]:
 
 
 def left_open(witness: Witness) -> Iterator[str]:
-    """What may have been sent goes out on the next channel, unless the case ended, or nobody is left to ask."""
-    later = {(m.case_id, m.name): m for m in witness.messages}
+    """What may have been sent goes out on every other channel in turn, unless the case ended."""
+    asked: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
+    for message in witness.messages:
+        if twice := asked[message.case_id, message.name] & message.asked:
+            yield f"{message.key}: {message.name} was said again on {', '.join(twice)}"
+        asked[message.case_id, message.name] |= message.asked
     for message in witness.messages:
         if not message.left_open or not message.counted:
             continue
-        last = later[message.case_id, message.name]
-        again = last.key != message.key and not last.asked & message.asked
         over = witness.outcomes.get(message.case_id) == "recovered" or message.name in LAST_WORDS
-        if not (again or over) and channels_of(message) - message.asked:
+        if not over and channels_of(message) - asked[message.case_id, message.name]:
             yield f"{message.key}: {message.name} was left open, and no other channel was asked"
 
 
