@@ -4,7 +4,8 @@ The SDK repeats nothing by itself. Below it is a wire of ours: it goes to an add
 redirect, logs nothing (theirs would log addresses) and sorts an answer before the SDK turns it into an error.
 What became of a message comes later: `twilio_events.py`.
 
-Sources, read 2026-11-25: twilio 9.13 (http/, base/version.py), www.twilio.com/docs/messaging/api/message-resource
+Sources (some codes are general knowledge, not read there):
+twilio 9.13 (http/, base/version.py), www.twilio.com/docs/messaging/api/message-resource
 (create, status callbacks) and www.twilio.com/docs/api/errors (the codes below).
 """
 

@@ -2,7 +2,8 @@
 
 The case is found by Twilio's own id of the message (`MessageSid`). Nothing in a form says when it happened.
 
-Sources, read 2026-11-25: www.twilio.com/docs/usage/security (the signature), /docs/messaging/guides/
+Sources (some codes are general knowledge, not read there):
+www.twilio.com/docs/usage/security (the signature), /docs/messaging/guides/
 track-outbound-message-status and webhook-request (fields), /docs/messaging/tutorials/advanced-opt-out (OptOutType),
 /docs/api/errors/30003 to 30006; RequestValidator of the SDK, 9.13 (duplicate fields, ports).
 """
