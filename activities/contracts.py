@@ -155,13 +155,15 @@ class MessageRequest(Record):
 
 class Messaged(Record):
     """`channel` is the one that took the message, None when none did. `covers`: other cases of the customer that it
-    names; `covered_by`: the message that named this case, so that none was sent."""
+    names; `covered_by`: the message that named this case, so that none was sent. `asked`: the channels that were open
+    when it was sent, where those are not the ones asked for."""
 
     kind: Literal["messaged"] = "messaged"
     status: MessageStatus
     channel: str | None = None
     covers: tuple[str, ...] = ()
     covered_by: str | None = None
+    asked: tuple[str, ...] = ()
 
 
 class Deferred(Record):

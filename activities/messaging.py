@@ -67,7 +67,8 @@ class Messaging(MessagingActivities):
             return Messaged(status=MessageStatus.HELD_OUT)
         words = request.words.model_copy(update={"others": tuple(others.values())})
         draft = Draft(planned, words, person_of(reach.customer, request.case), request.wording)
-        return await self._sender.send(draft, reach.in_order(request.channels))
+        sent = await self._sender.send(draft, reach.in_order(verdict.channels))
+        return sent if verdict.channels == request.channels else sent.model_copy(update={"asked": verdict.channels})
 
     async def _other_claims(self, request: MessageRequest, ref: CustomerRef) -> dict[str, OtherClaim]:
         """Case id -> what else the customer owes, read at its owner; what cannot be read now is not spoken of."""

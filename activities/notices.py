@@ -62,8 +62,7 @@ class Notices(NoticeActivities):
             case CoveredBy():
                 return Messaged(status=MessageStatus.COVERED, covered_by=verdict.contact.key)
         draft = Draft(planned, _words(notice), person_of(reach.customer, notice.about))
-        wanted = reach.view().reached_by(CHANNELS)
-        return await self._sender.send(draft, reach.in_order(wanted))
+        return await self._sender.send(draft, reach.in_order(verdict.channels))
 
     def _judged(self, request: NoticeRequest, reach: Reach, ledger: Sequence[Contacted]) -> Verdict:
         notice, view = request.notice, reach.view()

@@ -270,7 +270,7 @@ def _as_said(step: Notify | Offer, request: MessageRequest, ordinal: int, answer
         status=answer.status,
         channel=answer.channel,
         because=step.because,
-        asked=step.channels,
+        asked=answer.asked or step.channels,
         covers=answer.covers,
         covered_by=answer.covered_by,
         variant=step.variant,

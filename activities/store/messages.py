@@ -8,7 +8,7 @@ from typing import Any
 
 from activities.store.database import Pool, queries
 from policies.base import Record, UtcTime
-from policies.contact_rules import CoveredBy, PutOff, Verdict
+from policies.contact_rules import Allowed, Verdict
 from policies.keys import CaseRef, CustomerRef
 from policies.said import MessageStatus
 from policies.surroundings import Contacted
@@ -93,21 +93,16 @@ class ContactLedger:
         rows = self._queries.contacts(connection, **customer.model_dump(), case_id=case_id, since=now - LOOKED_BACK)
         return tuple([Contacted.model_validate(dict(row)) async for row in rows])
 
-    async def reserve(
-        self, planned: Planned, judge: Callable[[Sequence[Contacted]], Verdict]
-    ) -> PutOff | CoveredBy | None:
-        """With the customer locked, so that no other case speaks meanwhile: None when the message may be sent now. Who
-        reserved it before may send it."""
+    async def reserve(self, planned: Planned, judge: Callable[[Sequence[Contacted]], Verdict]) -> Verdict:
+        """With the customer locked, so that no other case speaks meanwhile. Asked anew each time: who has waited since
+        may have waited into the night, and then only what is open now may be used."""
         customer = planned.customer
         async with self._pool.acquire() as connection, connection.transaction():
             await self._queries.lock_customer(connection, customer="/".join(customer.model_dump().values()))
-            if await self._queries.by_key(connection, key=planned.key):
-                return None
             verdict = judge(await self._contacts(connection, customer, planned.case.case_id, planned.at))
-            if isinstance(verdict, PutOff | CoveredBy):
-                return verdict
-            await self._reserve(connection, planned)
-            return None
+            if isinstance(verdict, Allowed):
+                await self._reserve(connection, planned)
+            return verdict
 
     async def note(self, planned: Planned) -> None:
         """A message that no rule is asked for."""

@@ -112,6 +112,18 @@ async def test_at_night_nothing_is_sent_even_when_the_worker_was_late(desk: Desk
     assert await desk.letters(request) == []
 
 
+async def test_the_next_channel_is_tried_only_where_it_is_open_at_that_hour(desk: Desk) -> None:
+    """A mail goes out at any hour, a text does not, whatever the decision thought when it was made."""
+    bounces = ADA.model_copy(update={"email": ContactPoint(address="bounce@customers.example")})
+    night = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+    request = await desk.request(
+        bounces, rules=Contact(), now=night, channels=("email", "sms"), purpose=Purpose.SERVICE, template="suspended"
+    )
+    answer = await desk.messaging.send_message(request)
+    assert answer == Messaged(status=MessageStatus.UNDELIVERED, asked=("email",))
+    assert await desk.letters(request) == []
+
+
 async def test_who_is_held_out_hears_nothing_and_is_counted(desk: Desk) -> None:
     request = await desk.request(held_out=True, variant="holdout")
     assert await desk.messaging.send_message(request) == Messaged(status=MessageStatus.HELD_OUT)

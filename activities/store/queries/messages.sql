@@ -29,6 +29,7 @@ left join lateral (
 where m.source = :source and m.account = :account and m.customer_id = :customer_id and m.counted
     and (m.at > :since or m.case_id = :case_id)
     and coalesce(r.status, '') not in ('undelivered', 'held_out')
+    and not (m.case_id = :case_id and coalesce(r.status, 'not_sent') = 'not_sent')
     and not exists (
         select from message_receipts u where u.key = m.key and u.channel = r.channel and u.what = 'undelivered'
     )

@@ -35,7 +35,7 @@ def nothing(ledger: object) -> PutOff:
 
 @pytest.fixture
 async def reserved(store: Store) -> Store:
-    assert await store.messages.reserve(PLANNED, anything) is None
+    assert await store.messages.reserve(PLANNED, anything) == Allowed(("email",))
     return store
 
 
@@ -51,7 +51,7 @@ async def test_a_message_that_nobody_reserved_is_unknown(store: Store) -> None:
 
 async def test_reserving_twice_is_reserving_once(reserved: Store) -> None:
     other = PLANNED.model_copy(update={"template": "reminder"})
-    assert await reserved.messages.reserve(other, nothing) is None
+    assert await reserved.messages.reserve(other, anything) == Allowed(("email",))
     assert [row["template"] for row in await reserved.pool.fetch("select * from messages")] == ["payment_failed"]
     assert await state(reserved) == MessageState(status=None, sending=False, channel=None)
 
@@ -115,8 +115,13 @@ async def contacts(store: Store) -> list[str]:
     return [each.key for each in await store.messages.contacts(CUSTOMER, CASE.case_id, NOW + timedelta(days=1))]
 
 
+async def test_what_its_own_case_has_not_sent_yet_keeps_it_not_waiting_and_others_waiting(reserved: Store) -> None:
+    assert await contacts(reserved) == []
+    seen = await reserved.messages.contacts(CUSTOMER, "stripe/default/in_2", NOW + timedelta(days=1))
+    assert [each.key for each in seen] == [KEY]
+
+
 async def test_what_reached_nobody_counts_for_no_rule(reserved: Store) -> None:
-    assert await contacts(reserved) == [KEY]
     await reserved.messages.sending(KEY, on("email"), NOW)
     await reserved.messages.ended(KEY, "email", MessageStatus.ACCEPTED, "taken", NOW, "ref_1")
     assert await contacts(reserved) == [KEY]
