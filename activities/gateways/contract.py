@@ -1,4 +1,4 @@
-"""The gateway port: who moves money.
+"""The gateway port: who moves money, and who takes a customer's new way to pay in fields of its own.
 
 Charge means: collect this invoice at the system that owns it. A gateway that does not own it takes the sum, and its
 owner is told afterwards (`Owner.record_payment`). Only an explicit yes or no is Succeeded or Declined. `Unavailable` is
@@ -6,6 +6,7 @@ raised only when the request certainly moved no money; once the byte that moves 
 outcome is Unknown. No retries here: Temporal owns them.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Protocol
 
@@ -19,7 +20,8 @@ from policies.money import Money
 
 class GatewayCharge(Record):
     """`key` is the idempotency key, carried to the wire. `invoice_id` as its owner names it; `owned_here`: that owner
-    is this gateway. `customer_id` as the gateway names the customer. `now` is the case's time."""
+    is this gateway. `customer_id` as the gateway names the customer. `now` is the case's time. `keep` false: the
+    customer lends this way to pay for once; it must not be what later invoices are charged to."""
 
     key: str
     invoice_id: str
@@ -30,6 +32,7 @@ class GatewayCharge(Record):
     owned_here: bool = True
     initiator: Initiator = Initiator.MERCHANT
     instrument: Instrument = Instrument()
+    keep: bool = True
 
 
 class SentCharge(GatewayCharge):
@@ -88,14 +91,59 @@ class StoredMethod(Record):
     is_default: bool = False
 
 
+class SessionRequest(Record):
+    """A customer is about to give a way to pay of `payment_type`. `credential_id`: or only confirms this stored one (3-D
+    Secure). `return_url`: where the gateway sends the browser back to, over GET. `locale`: a BCP 47 tag. `owed`: what
+    will be charged next; nothing is charged by the session."""
+
+    customer_id: str
+    return_url: str
+    payment_type: PaymentType = PaymentType.CARD
+    credential_id: str | None = None
+    locale: str = "en"
+    owed: Money | None = None
+
+
+class Origins(Record):
+    """What a page must allow so that the gateway's fields work in it (Content-Security-Policy): origins such as
+    https://js.stripe.com, by directive."""
+
+    script: tuple[str, ...] = ()
+    frame: tuple[str, ...] = ()
+    connect: tuple[str, ...] = ()
+    style: tuple[str, ...] = ()
+    image: tuple[str, ...] = ()
+
+
+class HostedFields(Record):
+    """What the gateway's fields are opened with inside our page. `kind` names the file that opens them,
+    `api/static/fields/<kind>.js`. `scripts`, `styles`: the gateway's own files, in order, from its own origin.
+    `options`: what they need, public by nature (a publishable key, a client token)."""
+
+    kind: str
+    scripts: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    options: dict[str, str] = {}
+    origins: Origins = Origins()
+
+
 class UpdateSession(Record):
     """Where a customer gives a new way to pay, so that no card data passes through us. `url`: a page of the gateway;
-    `client_token`: what its fields in our page are opened with. One of them is set."""
+    `fields`: its fields in our page. One of them is set. `reference` is public: it names the session in `given`."""
 
     reference: str
     url: str | None = None
-    client_token: str | None = None
+    fields: HostedFields | None = None
     expires_at: UtcTime | None = None
+
+
+class NotGiven(Record):
+    """The session ended without a way to pay that can be charged: the customer left it, the bank refused it, or it is
+    none of this customer's. `decline`: the bank's or gateway's own reason where it told one."""
+
+    kind: Literal["not_given"] = "not_given"
+    why: Literal["unfinished", "refused", "expired", "unknown"]
+    decline: Decline | None = None
 
 
 class Capabilities(Record):
@@ -106,6 +154,8 @@ class Capabilities(Record):
     `by_repeating`: there is no reading, so the same request is repeated under the same key while the key lives, after
     the invoice was read once more. `owns_invoices`: it is a source as well, and charges its own invoices.
     `part_payments`: less than the invoice can be collected. `settles_later`: an accepted charge is Pending first.
+    `update_types`: what a session can be opened for; `confirms`: also for a stored credential that its bank wants to be
+    confirmed. `pays_once`: a charge with `keep` false leaves later invoices as they are.
     """
 
     keys_live_for: timedelta
@@ -118,6 +168,9 @@ class Capabilities(Record):
     lists_methods: bool = False
     refreshes_cards: bool = False
     opens_update_sessions: bool = False
+    update_types: tuple[PaymentType, ...] = ()
+    confirms: bool = False
+    pays_once: bool = False
     api_version: str = ""
 
 
@@ -147,6 +200,17 @@ class Gateway(Protocol):
         another id), None when nothing has changed or the gateway cannot tell."""
         ...
 
-    async def update_session(self, customer_id: str, return_url: str) -> UpdateSession:
-        """Raises Misconfigured where `opens_update_sessions` is false."""
+    async def update_session(self, request: SessionRequest) -> UpdateSession:
+        """Nothing is charged. Raises Misconfigured for what `update_types` and `confirms` do not name."""
+        ...
+
+    async def given(self, customer_id: str, reference: str, result: Mapping[str, str]) -> StoredMethod | NotGiven:
+        """The way to pay that came of a session, as the gateway keeps it now, asked at the gateway itself: `result` is
+        what the browser brought back (a nonce, parameters of the return address) and may be forged, so a session of
+        another customer is NotGiven. Repeating is safe."""
+        ...
+
+    async def keep_for_later(self, customer_id: str, credential_id: str, invoice_id: str) -> None:
+        """Later invoices of the customer (and of the subscription behind `invoice_id`, where the gateway owns it) are
+        charged to it. Repeating is safe. Nothing happens where the gateway has no such notion."""
         ...
