@@ -92,8 +92,8 @@ class StoredMethod(Record):
 
 
 class SessionRequest(Record):
-    """A customer is about to give a way to pay of `payment_type`. `credential_id`: or only confirms this stored one (3-D
-    Secure). `return_url`: where the gateway sends the browser back to, over GET. `locale`: a BCP 47 tag. `owed`: what
+    """A customer is about to give a way to pay of `payment_type`. `credential_id`: or only confirms this stored one
+    (3-D Secure). `return_url`: where the gateway sends the browser back to, over GET. `locale`: a BCP 47 tag. `owed`: what
     will be charged next; nothing is charged by the session."""
 
     customer_id: str
