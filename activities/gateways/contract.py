@@ -82,12 +82,14 @@ LookUpOutcome = Annotated[Succeeded | Declined | Pending | Unknown | NeverArrive
 
 class StoredMethod(Record):
     """A way to pay that the gateway keeps. `fingerprint`: the same for the same card under any token, None where the
-    gateway tells none. `expires`: the last day of its month, as YYYY-MM."""
+    gateway tells none. `expires`: the last day of its month, as YYYY-MM. `last4`: the last four digits or characters of the
+    card's or account's number, never more."""
 
     credential_id: str
     instrument: Instrument = Instrument()
     fingerprint: str | None = None
     expires: Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}$")] | None = None
+    last4: Annotated[str, Field(pattern="^[0-9A-Za-z]{1,4}$")] | None = None
     is_default: bool = False
 
 
