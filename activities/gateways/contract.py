@@ -82,8 +82,8 @@ LookUpOutcome = Annotated[Succeeded | Declined | Pending | Unknown | NeverArrive
 
 class StoredMethod(Record):
     """A way to pay that the gateway keeps. `fingerprint`: the same for the same card under any token, None where the
-    gateway tells none. `expires`: the last day of its month, as YYYY-MM. `last4`: the last four digits or characters of the
-    card's or account's number, never more."""
+    gateway tells none. `expires`: the last day of its month, as YYYY-MM. `last4`: the last four digits or characters
+    of the card's or account's number, never more."""
 
     credential_id: str
     instrument: Instrument = Instrument()
@@ -95,8 +95,8 @@ class StoredMethod(Record):
 
 class SessionRequest(Record):
     """A customer is about to give a way to pay of `payment_type`. `credential_id`: or only confirms this stored one
-    (3-D Secure). `return_url`: where the gateway sends the browser back to, over GET. `locale`: a BCP 47 tag. `owed`: what
-    will be charged next; nothing is charged by the session."""
+    (3-D Secure). `return_url`: where the gateway sends the browser back to, over GET. `locale`: a BCP 47 tag. `owed`:
+    what will be charged next; nothing is charged by the session."""
 
     customer_id: str
     return_url: str
