@@ -60,7 +60,8 @@ class ChargeRequest(Record):
     """`key` is minted from case and ordinal; `gateway` names the adapter, or only its kind where a case was decided on
     before there were several. `gateway_customer_id`: the customer as it names them, None: as the invoice does. The
     customer initiates the charge of a credential they just gave. `retries_at`, `retries_itself`: what the decision knew
-    of the retries that the source makes itself."""
+    of the retries that the source makes itself. `owed`: all that was owed when it was decided, None: `amount`. `keep`
+    false: the customer lent this way to pay for once."""
 
     case: CaseRef
     ordinal: int
@@ -75,6 +76,8 @@ class ChargeRequest(Record):
     gateway_customer_id: str | None = None
     retries_at: UtcTime | None = None
     retries_itself: bool = False
+    owed: Money | None = None
+    keep: bool = True
 
 
 class Renewed(Record):

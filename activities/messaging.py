@@ -48,7 +48,8 @@ class Messaging(MessagingActivities):
         if known:
             return known
         if request.only_while_unpaid:
-            old_news = await stale(self._store, self._adapters, request.case, request.now, request.words.due)
+            owed = request.words.owed or request.words.due
+            old_news = await stale(self._store, self._adapters, request.case, request.now, owed)
             if old_news:
                 return old_news
         ref = _customer_of(request.case, request.customer_id)

@@ -1,9 +1,9 @@
-"""What people asked of a case, as facts; `at` is the case's own time (UTC)."""
+"""What people asked of a case or agreed with it, as facts; `at` is the case's own time (UTC)."""
 
 from typing import Literal
 
 from policies.base import Record, UtcTime
-from policies.events import CloseOutcome
+from policies.events import CloseOutcome, Instalment, MistakeTopic
 
 
 class Stop(Record):
@@ -31,3 +31,41 @@ class CloseAsked(Record):
     outcome: CloseOutcome
     actor: str
     reason: str
+
+
+class Promise(Record):
+    """The customer named the day on which all may be charged; `number` counts them in the case, from 1."""
+
+    at: UtcTime
+    action_id: str
+    number: int
+    due_at: UtcTime
+
+    @property
+    def rung(self) -> str:
+        return f"promise-{self.number}"
+
+
+class Plan(Record):
+    """What is owed is paid in parts; `number` counts the plans of the case, from 1. The first part is charged at once,
+    under `action_id`; the plan stands once that was paid."""
+
+    at: UtcTime
+    action_id: str
+    number: int
+    instalments: tuple[Instalment, ...]
+
+
+class CustomerSaid(Record):
+    """What the customer told us besides paying: a `mistake` and its topic, or that they want to talk (`help`)."""
+
+    at: UtcTime
+    action_id: str
+    what: Literal["mistake", "help"]
+    topic: MistakeTopic | None = None
+
+    @property
+    def in_words(self) -> str:
+        if self.topic is None:
+            return "the customer asked for a person"
+        return f"the customer says that there is a mistake: {self.topic.replace('_', ' ')}"

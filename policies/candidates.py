@@ -33,7 +33,7 @@ def candidates(here: Situation) -> list[Candidate]:
     """In the order in which they are to be tried at the next rung; what a network stops for good gives its turn on."""
     if here.decline is None or here.treatment is None or _fraud_is_suspected(here):
         return []
-    own = [_own(here)] if _may_retry(here, here.decline) else []
+    own = [own_candidate(here)] if _may_retry(here, here.decline) else []
     backups = _backups(here, here.decline) if here.around.ways else []
     if not backups:
         return own
@@ -61,14 +61,16 @@ def _may_retry(here: Situation, decline: Decline) -> bool:
     return not _stopped_for_good(facts, facts.credential_id)
 
 
-def _own(here: Situation) -> Candidate:
-    gateways = here.around.gateways
+def own_candidate(here: Situation) -> Candidate:
+    """What the customer pays with, at the gateway that keeps it."""
+    gateways, kept = here.around.gateways, here.facts.kept_credential
     return Candidate(
         here.facts.credential_id,
         here.facts.instrument,
         here.around.ledger,
         f"{here.category.value} may heal with time",
-        gateways[0].name if gateways else None,
+        (kept.gateway if kept else None) or (gateways[0].name if gateways else None),
+        kept.gateway_customer_id if kept else None,
     )
 
 

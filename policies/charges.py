@@ -1,9 +1,9 @@
 """When the next attempt to collect is due, on which credential, and why; None when none will be made.
 
-A credential the customer just gave goes first and uses no rung. Rungs used and attempts made are different numbers; a
-rung tries one credential. What the policy has due is moved by calendars, by the retries that the source makes itself,
-then by the networks' rules; where adaptive timing chooses among times stands in `timing/`, what the networks forbid in
-`network_rules/`, which credential is tried in `candidates.py`.
+A credential the customer just gave goes first and uses no rung; what they agreed to replaces the ladder meanwhile.
+Rungs used and attempts made are different numbers; a rung tries one credential. What the policy has due is moved by
+calendars, by the retries that the source makes itself, then by the networks' rules; where adaptive timing chooses among
+times stands in `timing/`, what the networks forbid in `network_rules/`, which credential is tried in `candidates.py`.
 """
 
 from collections.abc import Callable
@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from policies import timing
 from policies.allowed_days import on_an_allowed_day
-from policies.candidates import Candidate, candidates
+from policies.candidates import Candidate, candidates, own_candidate
 from policies.coexistence import beside_the_owner_s, why_the_owner_retries
 from policies.facts import CaseFacts
 from policies.instruments import Initiator, Instrument
+from policies.money import Money
 from policies.network_rules import ProposedAttempt, Refused, may_attempt
 from policies.situation import Situation
 from policies.steps import Basis, Charge
@@ -24,7 +25,7 @@ from policies.steps import Basis, Charge
 
 class NextCharge(NamedTuple):
     """`due`: when the policy asked for it, before calendars moved it; None when a network's rule moved it, for then it
-    is no allowed retry that service would have to wait for."""
+    is no allowed retry that service would have to wait for. `part`: less than all that is owed."""
 
     at: datetime
     due: datetime | None
@@ -39,12 +40,17 @@ class NextCharge(NamedTuple):
     gateway_customer_id: str | None = None
     backup: bool = False
     initiator: Initiator = Initiator.MERCHANT
+    part: Money | None = None
+    keep: bool = True
 
     def as_step(self, here: Situation, at: datetime, basis: Basis) -> Charge:
+        amount = self.part or here.facts.due
         return Charge(
             at=at,
             credential_id=self.credential_id,
-            amount=here.facts.due,
+            amount=amount,
+            left=here.facts.due - amount if self.part else None,
+            keep=self.keep,
             rung=self.rung,
             action_id=self.action_id,
             gateway=self.gateway,
@@ -72,9 +78,13 @@ _Rungs = list[tuple[str, datetime]]
 
 
 def next_charge(here: Situation) -> NextCharge | None:
+    """What the customer asked for or agreed to is no retry of ours, and the ladder's maximum is not for it."""
+    asked = _new_credential(here)
+    if asked or here.agreed:
+        return asked or _agreed(here)
     if here.attempts_made >= here.policy.retries.maximum:
         return None
-    return _new_credential(here) or _retry(here)
+    return _retry(here)
 
 
 def _new_credential(here: Situation) -> NextCharge | None:
@@ -94,8 +104,39 @@ def _new_credential(here: Situation) -> NextCharge | None:
         new.credential_id,
         new.instrument,
         action_id=new.action_id,
-        gateway=here.around.gateways[0].name if here.around.gateways else None,
+        gateway=new.gateway or (here.around.gateways[0].name if here.around.gateways else None),
+        gateway_customer_id=new.gateway_customer_id,
+        backup=not new.keep,
         initiator=Initiator.MERCHANT if new.renewed else Initiator.CUSTOMER,
+        part=_part(facts.due, new.amount),
+        keep=new.keep,
+    )
+
+
+def _part(due: Money, wanted: Money | None) -> Money | None:
+    """What was asked for, where it is less than what is owed by now."""
+    if wanted is None or wanted.currency != due.currency or wanted.amount_minor >= due.amount_minor:
+        return None
+    return wanted
+
+
+def _agreed(here: Situation) -> NextCharge | None:
+    """On the day that the customer agreed to, from the way to pay that they use."""
+    agreed = here.agreed
+    if agreed is None or agreed.charge_at is None:
+        return None
+    own, what = own_candidate(here), f"instalment {agreed.instalment}" if agreed.instalment else "all that is owed"
+    freed = _freed(here, own, agreed.rung.__eq__)
+    return NextCharge(
+        max([agreed.charge_at, *freed]),
+        agreed.charge_at,
+        f"the customer agreed to pay {what} on this day",
+        own.credential_id,
+        own.instrument,
+        agreed.rung,
+        gateway=own.gateway,
+        gateway_customer_id=own.gateway_customer_id,
+        part=_part(here.facts.due, agreed.amount),
     )
 
 

@@ -16,7 +16,14 @@ from policies.document import PolicyDocument
 from policies.due import Due, in_days, in_turn
 from policies.endings import held, settled, troubled
 from policies.facts import CaseFacts, Outcome
-from policies.messages import channels_left, first_opening, has_heard, upcoming_words, words_about_access
+from policies.messages import (
+    channels_left,
+    first_opening,
+    has_heard,
+    upcoming_words,
+    words_about_access,
+    words_about_instalment,
+)
 from policies.outages import held_by_gateway
 from policies.people import people_asked
 from policies.service import given_back, losses_of_service
@@ -45,13 +52,15 @@ def next_step(policy: PolicyDocument, facts: CaseFacts, surroundings: Surroundin
 def _scheduled(here: Situation, charge: NextCharge | None) -> list[Due]:
     """In order of precedence: `min` keeps the first of a tie."""
     next_attempt_at = max(charge.at, here.now) if charge else None
-    upcoming = upcoming_words(here)
+    upcoming = None if here.agreed else upcoming_words(here)
     due: list[Due] = []
     if charge:
         due.append(Due(charge.at, "charge", lambda at, why: charge.as_step(here, at, why)))
     due += words_about_access(here, next_attempt_at)
     if upcoming:
         due.append(upcoming.as_due(here, next_attempt_at))
+    if here.agreed:
+        due += words_about_instalment(here, here.agreed)
     due += people_asked(here)
     end = _end(here)
     due += losses_of_service(here, charge, upcoming, min([each.at for each in due], default=end.at))

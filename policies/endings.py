@@ -10,6 +10,7 @@ from policies.events import CloseOutcome
 from policies.facts import LOST_ACCESS, Attempt, CaseFacts, Ending, Outcome
 from policies.invoices import InvoiceStatus
 from policies.messages import channels_left, first_opening, has_heard
+from policies.people import unanswered
 from policies.situation import Situation
 from policies.steps import AnyStep, Close, Escalate, Hold, Notify, Purpose, Reconcile, Reinstate
 from policies.words import words_for
@@ -91,7 +92,10 @@ def held(here: Situation) -> AnyStep | None:
     if here.open_attempt:
         return _reconcile(here, here.open_attempt)
     if facts.open_stop:
-        stop = facts.open_stop
+        stop, told = facts.open_stop, unanswered(here)
+        if told:
+            words = words_for(here, because=told[0].in_words)
+            return Escalate(at=now, to="support_contact", because=told[0].in_words, words=words)
         return Hold(at=now, waits_for="ops", because=f"paused by {stop.actor}: {stop.reason}")
     if facts.open_dispute:
         opened = f"{facts.open_dispute.opened_at:%Y-%m-%d}"

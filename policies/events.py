@@ -7,10 +7,11 @@ is the case's time when the news arrived. Every payload is one model, so it can 
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from policies.base import NO_CARD_NUMBER, Code, Identifier, Record, ShortText, UtcTime
-from policies.declines import Decline
+from policies.declines import CustomerAction, Decline
+from policies.instruments import Instrument
 from policies.money import Money
 
 
@@ -190,15 +191,74 @@ class Action(Record):
 
 TokenOfCard = Identifier
 
+GatewayName = Annotated[str, StringConstraints(pattern=r"^[a-z]+(/[A-Za-z0-9_.\-]{1,100})?$"), NO_CARD_NUMBER]
+"""A gateway account: "gateway/account"."""
+
 Why = ShortText
 """The reason of somebody who acts, as it is taken at the door."""
 
 
-class UpdatePaymentMethod(Action):
-    """The gateway's token of a new credential, never card data."""
+class CustomerPays(Action):
+    """The customer lets a way to pay be charged at once: the gateway's token of it, never card data. `gateway`:
+    "gateway/account" that keeps it and names the customer `gateway_customer_id`; None: the invoice's own."""
+
+    credential_id: TokenOfCard
+    gateway: GatewayName | None = None
+    gateway_customer_id: Identifier | None = None
+    instrument: Instrument = Instrument()
+
+
+class UpdatePaymentMethod(CustomerPays):
+    """`keep` false: lent for this once. `amount`: a part of what is owed; None: all of it."""
 
     kind: Literal["update_payment_method"] = "update_payment_method"
-    credential_id: TokenOfCard
+    keep: bool = True
+    amount: Money | None = None
+
+
+class Instalment(Record):
+    at: UtcTime
+    amount: Money
+
+
+class AgreePlan(CustomerPays):
+    """What is owed is paid in parts, the first at once; `at` of the first is when it was agreed."""
+
+    kind: Literal["agree_plan"] = "agree_plan"
+    instalments: Annotated[tuple[Instalment, ...], Field(min_length=2, max_length=24)]
+
+
+class PromiseToPay(Action):
+    """The customer names the moment from which all may be charged."""
+
+    kind: Literal["promise_to_pay"] = "promise_to_pay"
+    due_at: UtcTime
+
+
+MistakeTopic = Literal["wrong_amount", "already_paid", "cancelled_before", "not_mine", "something_else"]
+
+
+class ReportMistake(Action):
+    """The customer says that the claim is wrong. What they wrote is personal: it goes to a person, into no case."""
+
+    kind: Literal["report_mistake"] = "report_mistake"
+    topic: MistakeTopic
+
+
+class AskForHelp(Action):
+    """The customer wants to talk to a person."""
+
+    kind: Literal["ask_for_help"] = "ask_for_help"
+
+
+class CustomerDid(Record):
+    """What a customer was seen to do on their page; told by the relay. `method`: of what kind the way to pay was."""
+
+    kind: Literal["customer_did"] = "customer_did"
+    event_id: Annotated[str, NO_CARD_NUMBER]
+    happened_at: UtcTime
+    what: Literal["opened_page", "chose_method", "left_fields", "tried_to_pay", "was_answered"]
+    method: Code | None = None
 
 
 class OpsAction(Action):
@@ -234,14 +294,21 @@ class CloseCase(OpsAction):
     outcome: Annotated[CloseOutcome, AfterValidator(_by_a_person)]
 
 
-CaseAction = Annotated[UpdatePaymentMethod | Pause | Resume | CloseCase, Field(discriminator="kind")]
+CustomerAgrees = AgreePlan | PromiseToPay
+CustomerSays = ReportMistake | AskForHelp
+
+CaseAction = Annotated[
+    UpdatePaymentMethod | CustomerAgrees | CustomerSays | Pause | Resume | CloseCase, Field(discriminator="kind")
+]
 
 
 class ActionAnswer(Record):
     """What the person who acted is told.
 
     `result`: `paid`, `refused` (the new attempt was declined), `done`, or `processing` (accepted, still under way).
+    `advice`: what may help after a refusal.
     """
 
     result: Literal["paid", "refused", "done", "processing"]
     because: str
+    advice: CustomerAction | None = None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from policies.asked import CloseAsked, RefusedAction, Stop
+from policies.asked import CloseAsked, CustomerSaid, Plan, Promise, RefusedAction, Stop
 from policies.base import Record, UtcTime
 from policies.declines import Category, Decline
 from policies.events import MethodChange
@@ -52,7 +52,8 @@ class Attempt(Record):
     """One try of ours to collect the invoice. `rung` names the place in the ladder it used; a try after the customer
     gave a new credential uses none. `gateway`: where it was made, "gateway/account"; None: at the invoice's own.
     `backup`: on another way to pay of the customer, whose refusal says nothing of the one they pay with. `told_at`:
-    when news came of an attempt that had no clear answer."""
+    when news came of an attempt that had no clear answer. `left`: what is still owed once a part was paid; None:
+    nothing."""
 
     ordinal: int
     key: str
@@ -69,6 +70,7 @@ class Attempt(Record):
     gateway: str | None = None
     backup: bool = False
     told_at: UtcTime | None = None
+    left: Money | None = None
 
 
 class Refusal(Record):
@@ -139,13 +141,19 @@ class Dispute(Record):
 
 class NewCredential(Record):
     """`renewed`: it was put in the place of the one that failed, mostly by the network's account updater; nobody is in
-    front of a screen, so the merchant charges it."""
+    front of a screen, so the merchant charges it. `keep` false: lent for this once. `amount`: how much of what is owed
+    it is charged; None: all. `gateway`: who keeps it and names the customer `gateway_customer_id`; None: the invoice's
+    own."""
 
     at: UtcTime
     credential_id: str
     action_id: str
     instrument: Instrument = Instrument()
     renewed: bool = False
+    keep: bool = True
+    amount: Money | None = None
+    gateway: str | None = None
+    gateway_customer_id: str | None = None
 
 
 class MethodChanged(Record):
@@ -202,6 +210,9 @@ class CaseFacts(Record):
     disputes: tuple[Dispute, ...] = ()
     stops: tuple[Stop, ...] = ()
     new_credentials: tuple[NewCredential, ...] = ()
+    promises: tuple[Promise, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    customer_said: tuple[CustomerSaid, ...] = ()
     method_changes: tuple[MethodChanged, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     refused_actions: tuple[RefusedAction, ...] = ()
@@ -234,11 +245,20 @@ class CaseFacts(Record):
 
     @property
     def credential_id(self) -> str:
-        return self.new_credentials[-1].credential_id if self.new_credentials else self.invoice.credential_id
+        kept = self.kept_credential
+        return kept.credential_id if kept else self.invoice.credential_id
 
     @property
     def instrument(self) -> Instrument:
-        return self.new_credentials[-1].instrument if self.new_credentials else self.invoice.instrument
+        kept = self.kept_credential
+        return kept.instrument if kept else self.invoice.instrument
+
+    @property
+    def kept_credential(self) -> NewCredential | None:
+        """The latest that came in place of the invoice's own; what was lent for once did not."""
+        if not self.new_credentials:
+            return None
+        return next((new for new in reversed(self.new_credentials) if new.keep), None)
 
     @property
     def tally(self) -> Tally:
@@ -319,9 +339,13 @@ class CaseFacts(Record):
     @property
     def held_for(self) -> timedelta:
         """How long pauses, troubles and disputes lasted that are over; the policy's clocks stood still meanwhile."""
-        if not (self.stops or self.disputes):
+        return self.stood_still()
+
+    def stood_still(self, agreed: tuple[tuple[datetime, datetime], ...] = ()) -> timedelta:
+        """The same, and while what the customer had `agreed` to was waited for."""
+        if not (self.stops or self.disputes or agreed):
             return timedelta()
-        spans = [(s.began_at, s.ended_at) for s in self.stops if s.ended_at]
+        spans = [*agreed, *((s.began_at, s.ended_at) for s in self.stops if s.ended_at)]
         spans += [(d.opened_at, d.closed_at) for d in self.disputes if d.closed_at]
         return _total(spans)
 

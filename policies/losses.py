@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Losses(NamedTuple):
-    """When the policy takes service; None: never, not for this decline, or not again."""
+    """When the policy takes service; None: never, not for this decline, not again, or not while an agreement stands."""
 
     limit: datetime | None
     suspend: datetime | None
@@ -22,7 +22,7 @@ class Losses(NamedTuple):
 
 def planned_losses(here: "Situation") -> Losses:
     treatment, policy = here.treatment, here.policy
-    if treatment is None or not treatment.blames_customer or enough_is_paid(here):
+    if treatment is None or not treatment.blames_customer or enough_is_paid(here) or here.agreed:
         return Losses(None, None)
     earliest = max(here.started + policy.grace, here.silence_ends)
     change = here.facts.access_changes[-1] if here.facts.access_changes else None
@@ -43,7 +43,9 @@ def spared(here: "Situation", moment: datetime) -> datetime:
 
 
 def enough_is_paid(here: "Situation") -> bool:
-    return here.facts.paid_percent >= here.policy.reinstatement.paid_percent
+    """A plan that is kept is enough: its first part was paid when it was agreed."""
+    by_plan = here.agreed is not None and here.agreed.instalment is not None
+    return by_plan or here.facts.paid_percent >= here.policy.reinstatement.paid_percent
 
 
 def _when(here: "Situation", loss: LimitAccess | SuspendAccess, earliest: datetime) -> datetime | None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import NamedTuple
 
+from policies.agreements import Standing
 from policies.calendars.contact import next_contact_time, next_time_of_day
 from policies.channels import Channel
 from policies.contact_rules import Allowed, Wish, judge, may_be_said
@@ -29,6 +30,9 @@ _Planned = tuple[datetime, str, ScheduledMessage | ScheduledOffer, tuple[Channel
 """Scheduled words that are still to be said: due when, by which name, what, on which channels not tried yet."""
 
 AS_USUAL = Assignment()
+
+TOLD_BEFORE = timedelta(days=2)
+"""An instalment is told of so long before it is charged."""
 
 
 class Upcoming(NamedTuple):
@@ -94,6 +98,32 @@ def words_about_access(here: Situation, next_attempt_at: datetime | None) -> Ite
         )
 
     yield Due(in_turn(change.at, opening.at, here.now), "notify", make)
+
+
+def words_about_instalment(here: Situation, agreed: Standing) -> Iterator[Due]:
+    """Shortly before an instalment of a plan is charged, the customer is told of it."""
+    if agreed.instalment is None or agreed.charge_at is None or agreed.rung.endswith("-again"):
+        return
+    name, charge_at = f"instalment_{agreed.instalment}", agreed.charge_at
+    channels = channels_left(here, name, here.policy.access_channels)
+    if not channels or here.now >= charge_at or not may_write(here):
+        return
+    opening = first_opening(here, "instalment_due", charge_at - TOLD_BEFORE, channels, Purpose.SCHEDULED)
+
+    def make(at: datetime, basis: Basis) -> AnyStep:
+        words = words_for(here, next_attempt_at=charge_at)
+        return Notify(
+            at=at,
+            name=name,
+            template="instalment_due",
+            channels=opening.channels,
+            because=f"instalment {agreed.instalment} is charged soon",
+            words=words.model_copy(update={"due": agreed.amount, "owed": here.facts.due, "on": charge_at}),
+            basis=basis,
+        )
+
+    if opening.at < charge_at:
+        yield Due(opening.at, "notify", make)
 
 
 def may_write(here: Situation) -> bool:

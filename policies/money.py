@@ -55,6 +55,17 @@ class Money(Record):
     def as_decimal(self) -> Decimal:
         return Decimal(self.amount_minor).scaleb(-EXPONENTS[self.currency])
 
+    def __add__(self, other: "Money") -> "Money":
+        return self._changed(other, other.amount_minor)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return self._changed(other, -other.amount_minor)
+
+    def _changed(self, other: "Money", minor: int) -> "Money":
+        if other.currency != self.currency:
+            raise ValueError(f"{self} and {other} are of two currencies")
+        return Money(amount_minor=self.amount_minor + minor, currency=self.currency)
+
     def __str__(self) -> str:
         return _in_words(self.amount_minor, self.currency)
 

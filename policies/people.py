@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from policies.asked import CustomerSaid
 from policies.due import Due, after_the_failure
 from policies.messages import never_arrived
 from policies.risk import RiskLevel
@@ -17,6 +18,10 @@ UNREACHABLE = "no channel reaches the customer; find an address, or call them"
 def people_asked(here: Situation) -> Iterator[Due]:
     facts, policy, treatment = here.facts, here.policy, here.treatment
     asked = [escalation.because for escalation in facts.escalations]
+    for said in unanswered(here):
+        yield _hand_over(here, said.at, "support_contact", said.in_words)
+    if here.agreed:
+        return
     if policy.escalate and not [because for because in asked if because.startswith(BY_POLICY)]:
         because = f"{BY_POLICY} {after_the_failure(policy.escalate.after)}"
         yield _hand_over(here, here.started + policy.escalate.after, policy.escalate.to, because)
@@ -34,6 +39,13 @@ def people_asked(here: Situation) -> Iterator[Due]:
         because = f"suspicious, so nothing is retried by itself: {facts.risk.signals}"
         if because not in asked:
             yield _hand_over(here, facts.opened_at, "ops", because)
+
+
+def unanswered(here: Situation) -> list[CustomerSaid]:
+    """What the customer told us since a person was last brought in for it."""
+    handed = [(escalation.at, escalation.because) for escalation in here.facts.escalations]
+    said = here.facts.customer_said
+    return [each for each in said if not any(at >= each.at and because == each.in_words for at, because in handed)]
 
 
 def _hand_over(here: Situation, at: datetime, to: str, because: str) -> Due:

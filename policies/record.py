@@ -6,15 +6,13 @@ Every function is safe to call with old or repeated news: it then returns the fa
 from datetime import datetime
 from typing import Literal, assert_never
 
-from policies.asked import CloseAsked, RefusedAction, Stop
+from policies.asked import RefusedAction, Stop
 from policies.base import Record
 from policies.declines import Decline, classify
 from policies.events import (
     ActionRequired,
     AttemptSettled,
-    CaseAction,
     CaseEvent,
-    CloseCase,
     DisputeClosed,
     DisputeOpened,
     FraudWarning,
@@ -22,13 +20,10 @@ from policies.events import (
     MandateChanged,
     MessageReported,
     MethodChange,
-    Pause,
     PaymentFailed,
     PaymentMethodChanged,
     PaymentSucceeded,
-    Resume,
     SubscriptionCancelled,
-    UpdatePaymentMethod,
 )
 from policies.facts import (
     Attempt,
@@ -61,7 +56,7 @@ def with_event(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
     """What the source said, once: an event id that was seen changes nothing."""
     if event.event_id in facts.seen:
         return facts
-    return _as_fact(_seen(facts, event.event_id), event, now)
+    return _as_fact(with_seen(facts, event.event_id), event, now)
 
 
 def _as_fact(facts: CaseFacts, event: CaseEvent, now: datetime) -> CaseFacts:
@@ -113,7 +108,7 @@ def with_attempt_settled(facts: CaseFacts, news: AttemptSettled, now: datetime) 
         return facts
     told = {"told_at": now}
     attempts = tuple(a.model_copy(update=told) if a.key == news.key else a for a in facts.attempts)
-    return _seen(facts, news.event_id).model_copy(update={"attempts": attempts})
+    return with_seen(facts, news.event_id).model_copy(update={"attempts": attempts})
 
 
 def with_message_reported(facts: CaseFacts, news: MessageReported, now: datetime) -> CaseFacts:
@@ -121,7 +116,7 @@ def with_message_reported(facts: CaseFacts, news: MessageReported, now: datetime
     busy with it."""
     if news.event_id in facts.seen:
         return facts
-    facts = _seen(facts, news.event_id)
+    facts = with_seen(facts, news.event_id)
     if news.what in ("opened", "clicked"):
         facts = _add(facts, "activities", Activity(at=now, what=f"{news.what} a message"))
     status = _REPORTED.get(news.what)
@@ -185,7 +180,9 @@ def _with_credential(facts: CaseFacts, credential_id: str, event: CaseEvent, now
     return _add(facts, "new_credentials", NewCredential(at=now, credential_id=credential_id, action_id=event.event_id))
 
 
-def _with_less_due(facts: CaseFacts, due: Money, happened_at: datetime, now: datetime) -> CaseFacts:
+def _with_less_due(
+    facts: CaseFacts, due: Money, happened_at: datetime, now: datetime, how: Literal["attempt", "source"] = "source"
+) -> CaseFacts:
     """Part of the claim was paid: the rest is what is charged from here on, and what messages name. The difference
     counts, not what each event says, so one payment that is told twice is one payment."""
     less = facts.due.amount_minor - due.amount_minor
@@ -193,7 +190,7 @@ def _with_less_due(facts: CaseFacts, due: Money, happened_at: datetime, now: dat
         return facts
     part = Money(amount_minor=less, currency=due.currency)
     facts = facts.model_copy(update={"invoice": facts.invoice.model_copy(update={"due": due})})
-    return _add(facts, "payments", Payment(at=now, happened_at=happened_at, paid=part, how="source", settles=False))
+    return _add(facts, "payments", Payment(at=now, happened_at=happened_at, paid=part, how=how, settles=False))
 
 
 def _payment_of(event: PaymentSucceeded, due: Money, now: datetime) -> Payment:
@@ -227,57 +224,6 @@ def _with_disputes_ended(facts: CaseFacts, dispute_id: str | None, now: datetime
         d.model_copy(update=ended) if d.dispute_id == dispute_id and d.closed_at is None else d for d in facts.disputes
     )
     return facts.model_copy(update={"disputes": disputes})
-
-
-def with_action(facts: CaseFacts, action: CaseAction, now: datetime) -> CaseFacts:
-    """What a customer or a colleague did, once. What cannot happen now is kept as refused; see `refusal_of`."""
-    if action.action_id in facts.seen:
-        return facts
-    refusal = refusal_of(facts, action)
-    facts = _seen(facts, action.action_id)
-    if refusal:
-        return _add(facts, "refused_actions", RefusedAction(at=now, kind=action.kind, reason=refusal))
-    match action:
-        case UpdatePaymentMethod():
-            new = NewCredential(at=now, credential_id=action.credential_id, action_id=action.action_id)
-            return _add(facts, "new_credentials", new)
-        case Pause():
-            return _add(facts, "stops", Stop(kind="pause", began_at=now, actor=action.actor, reason=action.reason))
-        case Resume():
-            return _one_more_look_up(with_stops_ended(facts, now, action.actor, action.reason))
-        case CloseCase():
-            asked = CloseAsked(at=now, outcome=action.outcome, actor=action.actor, reason=action.reason)
-            return with_stops_ended(facts, now, action.actor, action.reason).model_copy(update={"close_asked": asked})
-        case _:
-            assert_never(action)
-
-
-def refusal_of(facts: CaseFacts, action: CaseAction) -> str | None:
-    """Why the action cannot happen now, in a sentence for the person who tried; None when it can."""
-    if action.action_id in facts.seen:
-        return None
-    held = facts.open_stop or facts.open_attempt
-    if isinstance(action, Resume):
-        return None if held else "the case is neither paused nor held"
-    if facts.is_paid or facts.ending or facts.close_asked:
-        return "the case is ending: the invoice is paid, ended or being closed"
-    match action:
-        case UpdatePaymentMethod():
-            return "a dispute is open, so nothing can be charged until it is decided" if facts.open_dispute else None
-        case Pause():
-            return f"already held: {facts.open_stop.reason}" if facts.open_stop else None
-        case CloseCase():
-            return None
-        case _:
-            assert_never(action)
-
-
-def _one_more_look_up(facts: CaseFacts) -> CaseFacts:
-    """An attempt whose look-ups are used up is looked up again when a person says so."""
-    attempt = facts.open_attempt
-    if attempt is None or not attempt.look_ups:
-        return facts
-    return with_attempt(facts, attempt.model_copy(update={"look_ups": attempt.look_ups - 1}))
 
 
 def with_trouble(facts: CaseFacts, reason: str, now: datetime) -> CaseFacts:
@@ -322,13 +268,17 @@ def with_refusal(facts: CaseFacts, refusal: Refusal) -> CaseFacts:
 
 
 def with_attempt(facts: CaseFacts, attempt: Attempt) -> CaseFacts:
-    """A new attempt, or the same one (by ordinal) with a later outcome. A success is a payment."""
+    """A new attempt, or the same one (by ordinal) with a later outcome. A success is a payment, of a part where less
+    was charged than is owed."""
     others = tuple(a for a in facts.attempts if a.ordinal != attempt.ordinal)
     facts = facts.model_copy(update={"attempts": tuple(sorted((*others, attempt), key=lambda a: a.ordinal))})
-    if attempt.outcome is Outcome.SUCCEEDED and not facts.settling_payment:
-        at = attempt.looked_up_at or attempt.at
-        facts = _add(facts, "payments", Payment(at=at, happened_at=at, paid=attempt.amount, how="attempt"))
-    return facts
+    if attempt.outcome is not Outcome.SUCCEEDED or facts.settling_payment:
+        return facts
+    at = attempt.looked_up_at or attempt.at
+    if attempt.left:
+        # What the source has told of it by now is not counted again.
+        return _with_less_due(facts, attempt.left, at, at, "attempt")
+    return _add(facts, "payments", Payment(at=at, happened_at=at, paid=attempt.amount, how="attempt"))
 
 
 def with_renewed_credential(facts: CaseFacts, credential_id: str, instrument: Instrument, now: datetime) -> CaseFacts:
@@ -345,7 +295,7 @@ def with_renewed_credential(facts: CaseFacts, credential_id: str, instrument: In
 def with_policy_change(facts: CaseFacts, change: PolicyChange, action_id: str) -> CaseFacts:
     if action_id in facts.seen:
         return facts
-    return _add(_seen(facts, action_id), "policy_changes", change)
+    return _add(with_seen(facts, action_id), "policy_changes", change)
 
 
 def with_fact(facts: CaseFacts, field: str, fact: Record) -> CaseFacts:
@@ -357,6 +307,6 @@ def _add(facts: CaseFacts, field: str, fact: Record) -> CaseFacts:
     return facts.model_copy(update={field: (*getattr(facts, field), fact)})
 
 
-def _seen(facts: CaseFacts, identity: str) -> CaseFacts:
+def with_seen(facts: CaseFacts, identity: str) -> CaseFacts:
     """The latest ids are enough: the inbox already keeps one row per event for ever."""
     return facts.model_copy(update={"seen": (*facts.seen, identity)[-MAX_SEEN:]})

@@ -37,7 +37,8 @@ def given_back(here: Situation) -> AnyStep | None:
     """The policy may give service back for a part of the claim; that never waits for anything else."""
     if here.access not in LOST_ACCESS or not enough_is_paid(here):
         return None
-    because = f"{here.facts.paid_percent} % of the claim is paid, so {here.access.value} service comes back"
+    why = "an instalment plan was agreed" if here.agreed else f"{here.facts.paid_percent} % of the claim is paid"
+    because = f"{why}, so {here.access.value} service comes back"
     return Reinstate(at=here.now, because=because)
 
 

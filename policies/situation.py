@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 
+from policies.agreements import Standing, agreements_of
 from policies.declines import TREATMENTS, Category, Decline, Treatment
 from policies.document import PolicyDocument
 from policies.facts import AccessLevel, Attempt, CaseFacts
@@ -43,11 +44,13 @@ class Situation:
     rungs_used: frozenset[str]
     open_attempt: Attempt | None
     silence_ends: datetime
+    agreed: Standing | None = None
     losses: Losses = field(init=False)
 
     @classmethod
     def of(cls, policy: PolicyDocument, facts: CaseFacts, around: Surroundings, now: datetime) -> "Situation":
         policy = policy.for_risk(facts.risk.level)
+        agreed = agreements_of(facts, now)
         tally = facts.tally
         refusal = tally.refusal
         decline = refusal[1] if refusal else None
@@ -57,7 +60,8 @@ class Situation:
             facts=facts,
             around=around,
             now=now,
-            started=facts.failed_at + facts.held_for,
+            started=facts.failed_at + facts.stood_still(agreed.spans),
+            agreed=agreed.standing,
             refusal=refusal,
             decline=decline,
             category=category,

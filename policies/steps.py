@@ -40,7 +40,8 @@ class _Step(Record):
 class Charge(_Step):
     """`gateway`: "gateway/account" that is asked; None: the invoice's own. `gateway_customer_id`: the customer as that
     gateway names them, when not as the invoice does. `instrument` None: that of the case. `backup`: another way to pay.
-    `priority`: 1 goes before 5 in a backlog."""
+    `priority`: 1 goes before 5 in a backlog. `left`: what is still owed once this part of it was paid; None: nothing.
+    `keep` false: lent by the customer for this once."""
 
     kind: Literal["charge"] = "charge"
     credential_id: str
@@ -53,6 +54,13 @@ class Charge(_Step):
     backup: bool = False
     initiator: Initiator | None = None
     priority: int = 3
+    left: Money | None = None
+    keep: bool = True
+
+    @property
+    def owed(self) -> Money:
+        """What is owed before it."""
+        return self.amount + self.left if self.left else self.amount
 
 
 class OtherClaim(Record):
@@ -68,9 +76,11 @@ class Words(Record):
     `generic`: the real reason must not be told (lost, stolen, fraud-like). `part_paid`: `due` is the rest of the claim.
     A time is None when it will not happen. `others`: what else is open, read at its owner right before sending. `on`:
     the day that a notice without a failed payment is about (the card ends, the plan renews, the instalment is due).
+    `owed`: all of the claim, where `due` is one instalment of it.
     """
 
     due: Money
+    owed: Money | None = None
     customer_action: CustomerAction = CustomerAction.NONE
     generic: bool = False
     part_paid: bool = False

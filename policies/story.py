@@ -179,7 +179,15 @@ def _from_people(facts: CaseFacts) -> Iterator[Line]:
         if stop.ended_at:
             yield Line(at=stop.ended_at, what=f"resumed by {stop.ended_by}", because=stop.end_reason or "")
     for card in facts.new_credentials:
-        yield Line(at=card.at, what="the customer gave a new way to pay")
+        what = "the customer gave a new way to pay" if card.keep else "the customer lent a way to pay for once"
+        yield Line(at=card.at, what=f"{what}, for {card.amount}" if card.amount else what)
+    for promise in facts.promises:
+        yield Line(at=promise.at, what=f"the customer promised to pay on {promise.due_at:%Y-%m-%d}")
+    for plan in facts.plans:
+        parts = ", ".join(f"{part.amount} on {part.at:%Y-%m-%d}" for part in plan.instalments)
+        yield Line(at=plan.at, what=f"the customer chose a plan of {len(plan.instalments)} instalments", because=parts)
+    for said in facts.customer_said:
+        yield Line(at=said.at, what=said.in_words)
     for escalation in facts.escalations:
         yield Line(at=escalation.at, what=f"handed over to {escalation.to}", because=escalation.because)
     for change in facts.policy_changes:

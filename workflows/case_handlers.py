@@ -11,15 +11,20 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from policies import migration, record
+    from policies import migration, record, record_actions
     from policies.document import PolicySnapshot
     from policies.events import (
+        Action,
         ActionAnswer,
         ActionRequired,
+        AgreePlan,
+        AskForHelp,
         AttemptSettled,
         CaseAction,
         CaseEvent,
         CloseCase,
+        CustomerDid,
+        CustomerPays,
         DisputeClosed,
         DisputeOpened,
         FraudWarning,
@@ -30,6 +35,8 @@ with workflow.unsafe.imports_passed_through():
         PaymentFailed,
         PaymentMethodChanged,
         PaymentSucceeded,
+        PromiseToPay,
+        ReportMistake,
         Resume,
         SubscriptionCancelled,
         UpdatePaymentMethod,
@@ -42,7 +49,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import CaseNow, CaseStatus, DunningInput
 
 
-News = CaseEvent | CaseAction | AttemptSettled | MessageReported
+News = CaseEvent | CaseAction | AttemptSettled | MessageReported | CustomerDid
 """All that wakes a case."""
 
 
@@ -117,6 +124,26 @@ class CaseHandlers:
     def update_payment_method_later(self, action: UpdatePaymentMethod) -> None:
         self._tell(action)
 
+    @workflow.signal(description="What the customer was seen to do on their page")
+    def customer_did(self, news: CustomerDid) -> None:
+        self._tell(news)
+
+    @workflow.signal(name="agree_plan", description="The customer pays in parts, the first at once")
+    def agree_plan_later(self, action: AgreePlan) -> None:
+        self._tell(action)
+
+    @workflow.signal(name="promise_to_pay", description="The customer names the day on which all may be charged")
+    def promise_to_pay_later(self, action: PromiseToPay) -> None:
+        self._tell(action)
+
+    @workflow.signal(name="report_mistake", description="The customer says that the claim is wrong: a person looks")
+    def report_mistake_later(self, action: ReportMistake) -> None:
+        self._tell(action)
+
+    @workflow.signal(name="ask_for_help", description="The customer wants to talk to a person")
+    def ask_for_help_later(self, action: AskForHelp) -> None:
+        self._tell(action)
+
     @workflow.signal(name="pause", description="Hold the case; actor and reason are kept")
     def pause_later(self, action: Pause) -> None:
         self._tell(action)
@@ -131,6 +158,22 @@ class CaseHandlers:
 
     @workflow.update(description="The customer gave a new way to pay: charges at once and answers")
     async def update_payment_method(self, action: UpdatePaymentMethod) -> ActionAnswer:
+        return await self._answer(action)
+
+    @workflow.update(description="The customer pays in parts: charges the first at once and answers")
+    async def agree_plan(self, action: AgreePlan) -> ActionAnswer:
+        return await self._answer(action)
+
+    @workflow.update(description="The customer names the day on which all may be charged")
+    async def promise_to_pay(self, action: PromiseToPay) -> ActionAnswer:
+        return await self._answer(action)
+
+    @workflow.update(description="The customer says that the claim is wrong: a person looks")
+    async def report_mistake(self, action: ReportMistake) -> ActionAnswer:
+        return await self._answer(action)
+
+    @workflow.update(description="The customer wants to talk to a person")
+    async def ask_for_help(self, action: AskForHelp) -> ActionAnswer:
         return await self._answer(action)
 
     @workflow.update(description="Hold the case; actor and reason are kept")
@@ -156,6 +199,22 @@ class CaseHandlers:
 
     @update_payment_method.validator
     def _may_update_payment_method(self, action: UpdatePaymentMethod) -> None:
+        self._refuse_impossible(action)
+
+    @agree_plan.validator
+    def _may_agree_plan(self, action: AgreePlan) -> None:
+        self._refuse_impossible(action)
+
+    @promise_to_pay.validator
+    def _may_promise_to_pay(self, action: PromiseToPay) -> None:
+        self._refuse_impossible(action)
+
+    @report_mistake.validator
+    def _may_report_mistake(self, action: ReportMistake) -> None:
+        self._refuse_impossible(action)
+
+    @ask_for_help.validator
+    def _may_ask_for_help(self, action: AskForHelp) -> None:
         self._refuse_impossible(action)
 
     @pause.validator
@@ -230,20 +289,21 @@ class CaseHandlers:
     def _answer_to(self, action: CaseAction) -> ActionAnswer | None:
         """None while the loop has not yet acted on it. Customers hear fixed sentences, colleagues the reason."""
         at_rest = self._idle or self._closing
-        if isinstance(action, UpdatePaymentMethod):
+        if isinstance(action, CustomerPays):
             return self._payment_answer(action, at_rest)
         if not at_rest:
             return None
         return ActionAnswer(result="done", because=self._step.because if self._step else self._trouble)
 
-    def _payment_answer(self, action: UpdatePaymentMethod, at_rest: bool) -> ActionAnswer | None:
+    def _payment_answer(self, action: CustomerPays, at_rest: bool) -> ActionAnswer | None:
         facts = self._facts
         attempt = facts.attempt_for(action.action_id) if facts else None
         if attempt and attempt.outcome is Outcome.SUCCEEDED:
             return ActionAnswer(result="paid", because=f"{attempt.amount} was paid")
         if attempt and attempt.outcome is Outcome.DECLINED and attempt.decline:
-            wanted = attempt.decline.customer_action.value
-            return ActionAnswer(result="refused", because=f"the new attempt was declined; what may help: {wanted}")
+            wanted = attempt.decline.customer_action
+            because = f"the new attempt was declined; what may help: {wanted.value}"
+            return ActionAnswer(result="refused", because=because, advice=wanted)
         if facts and facts.is_paid and at_rest:
             return ActionAnswer(result="paid", because="the invoice is paid")
         if facts and facts.cannot_use(action.action_id):
@@ -251,7 +311,7 @@ class CaseHandlers:
         return ActionAnswer(result="processing", because="accepted; still under way") if at_rest else None
 
     def _refuse_impossible(self, action: CaseAction) -> None:
-        reason = record.refusal_of(self._facts, action) if self._facts else None
+        reason = record_actions.refusal_of(self._facts, action, workflow.now()) if self._facts else None
         if reason:
             raise _refused(reason)
 
@@ -278,6 +338,8 @@ def recorded(facts: CaseFacts, news: News) -> CaseFacts:
         return record.with_attempt_settled(facts, news, now)
     if isinstance(news, MessageReported):
         return record.with_message_reported(facts, news, now)
-    if isinstance(news, UpdatePaymentMethod | Pause | Resume | CloseCase):
-        return record.with_action(facts, news, now)
+    if isinstance(news, CustomerDid):
+        return record_actions.with_customer_did(facts, news, now)
+    if isinstance(news, Action):
+        return record_actions.with_action(facts, news, now)
     return record.with_event(facts, news, now)

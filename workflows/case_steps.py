@@ -40,6 +40,7 @@ with workflow.unsafe.imports_passed_through():
         Refusal,
     )
     from policies.instruments import Initiator
+    from policies.money import Money
     from policies.said import Deferral, Message
     from policies.steps import (
         AnyStep,
@@ -80,6 +81,8 @@ class CaseSteps(CaseHandlers):
             gateway_customer_id=step.gateway_customer_id,
             retries_at=self.facts.invoice.retries_at,
             retries_itself=self.facts.invoice.retries_itself,
+            owed=step.owed,
+            keep=step.keep,
         )
         attempt = Attempt(
             ordinal=ordinal,
@@ -93,6 +96,7 @@ class CaseSteps(CaseHandlers):
             because=step.because,
             gateway=step.gateway,
             backup=step.backup,
+            left=step.left,
         )
         try:
             answer = await workflow.execute_activity_method(
@@ -284,4 +288,7 @@ def _as_answered(attempt: Attempt, answer: Attempted) -> Attempt:
         return attempt.model_copy(update=outcome)
     because = "made before this history was reset; the ledger remembers"
     old = {"credential_id": answer.credential_id, "amount": answer.amount, "rung": None, "action_id": None}
-    return attempt.model_copy(update={**outcome, **old, "because": because})
+    owed = attempt.amount.amount_minor + (attempt.left.amount_minor if attempt.left else 0)
+    less = owed - answer.amount.amount_minor
+    left = Money(amount_minor=less, currency=answer.amount.currency) if less > 0 else None
+    return attempt.model_copy(update={**outcome, **old, "left": left, "because": because})

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import cycle
 from typing import Any
 
-from policies import record
+from policies import record, record_actions
 from policies.decide import next_step
 from policies.declines import Category
 from policies.document import PolicyDocument
@@ -159,7 +159,7 @@ class Simulator:
         self.now, self.heard = max(self.now, at), self.heard + 1
         news = self._news(kind)
         if isinstance(news, UpdatePaymentMethod | Pause | Resume | CloseCase):
-            self.facts = record.with_action(self.facts, news, self.now)
+            self.facts = record_actions.with_action(self.facts, news, self.now)
         else:
             self.facts = record.with_event(self.facts, news, self.now)
 

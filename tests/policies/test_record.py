@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from policies import record
+from policies import record, record_actions
 from policies.decide import next_step
 from policies.declines import Category
 from policies.events import (
@@ -60,9 +60,9 @@ def failed(event_id: str, when: datetime) -> PaymentFailed:
 def test_news_that_was_seen_changes_nothing() -> None:
     once = record.with_event(case(), failed("e1", day(1)), day(1))
     assert record.with_event(once, failed("e1", day(1)), day(2)) == once
-    acted = record.with_action(case(), CARD, day(1))
-    assert record.with_action(acted, CARD, day(2)) == acted
-    assert record.refusal_of(acted, CARD) is None
+    acted = record_actions.with_action(case(), CARD, day(1))
+    assert record_actions.with_action(acted, CARD, day(2)) == acted
+    assert record_actions.refusal_of(acted, CARD, day(2)) is None
 
 
 def test_a_payment_that_waits_for_the_customer_asks_for_a_confirmation() -> None:
@@ -82,8 +82,8 @@ def test_a_payment_that_waits_for_the_customer_asks_for_a_confirmation() -> None
 def test_what_cannot_happen_now_is_refused_with_a_reason_and_told(
     facts: CaseFacts, action: UpdatePaymentMethod | Pause | Resume, refused: str
 ) -> None:
-    assert refused in (record.refusal_of(facts, action) or "")
-    after = record.with_action(facts, action, day(2))
+    assert refused in (record_actions.refusal_of(facts, action, day(2)) or "")
+    after = record_actions.with_action(facts, action, day(2))
     assert [(r.kind, r.at) for r in after.refused_actions] == [(action.kind, day(2))]
     unchanged = after.model_copy(update={"refused_actions": (), "seen": ()})
     assert unchanged == facts
@@ -158,7 +158,7 @@ def test_once_a_claim_is_settled_no_way_to_pay_from_the_source_is_tried(over: di
 
 
 def test_closing_ends_a_pause() -> None:
-    facts = record.with_action(case(stops=(paused(day(1)),)), CLOSE, day(2))
+    facts = record_actions.with_action(case(stops=(paused(day(1)),)), CLOSE, day(2))
     assert facts.open_stop is None
     assert facts.close_asked
     assert facts.close_asked.outcome is CloseOutcome.CANCELLED
@@ -175,8 +175,8 @@ def test_the_latest_trouble_holds_the_case() -> None:
 
 def test_a_case_in_trouble_is_resumed_also_when_it_is_paid() -> None:
     troubled = record.with_trouble(case(payments=(paid(day(1)),)), "no access system", day(2))
-    assert record.refusal_of(troubled, RESUME) is None
-    assert record.with_action(troubled, RESUME, day(3)).open_trouble is None
+    assert record_actions.refusal_of(troubled, RESUME, day(2)) is None
+    assert record_actions.with_action(troubled, RESUME, day(3)).open_trouble is None
 
 
 def test_a_dispute_seen_at_the_source_is_the_one_the_source_tells_of() -> None:
@@ -230,8 +230,8 @@ def test_a_source_that_tells_no_sums_was_paid_all_that_was_owed() -> None:
 def test_resume_looks_an_unclear_attempt_up_once_more() -> None:
     unclear = tried(1, day(1), "ladder-1", outcome=Outcome.UNKNOWN, look_ups=7)
     facts = case(attempts=(unclear,))
-    assert record.refusal_of(facts, RESUME) is None
-    resumed = record.with_action(facts, RESUME, day(3))
+    assert record_actions.refusal_of(facts, RESUME, day(2)) is None
+    resumed = record_actions.with_action(facts, RESUME, day(3))
     assert resumed.open_attempt is not None
     assert resumed.open_attempt.look_ups == 6
 
