@@ -16,6 +16,7 @@ from workers.sandbox.gateway import Gateway
 from workers.sandbox.http import html, refusals_as_json
 from workers.sandbox.owner import OwnerSide
 from workers.sandbox.pages import page
+from workers.sandbox.sessions import Sessions
 from workers.sandbox.stored_cards import StoredCards
 from workers.sandbox.stories import STORIES
 from workers.sandbox.telling import Teller
@@ -34,6 +35,7 @@ def make_sandbox_app(pool: DatabasePool, outbox_dir: Path | None, webhook: Webho
     rooms = (
         Gateway(pool),
         StoredCards(pool),
+        Sessions(pool),
         Faults(pool),
         Billing(pool),
         OwnerSide(pool, teller),

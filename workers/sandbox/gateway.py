@@ -28,7 +28,8 @@ GATEWAY = "sandbox"
 
 class ChargeRequest(Request):
     """`gateway`: several gateway accounts live in one sandbox. `collects_invoice` false: the money is taken from the
-    card and the invoice is left alone; its owner learns of it by `POST /source/invoices/{id}/payments`."""
+    card and the invoice is left alone; its owner learns of it by `POST /source/invoices/{id}/payments`. `keep` false:
+    the customer's default card stays what it is."""
 
     idempotency_key: Identifier
     invoice_id: Identifier
@@ -37,6 +38,7 @@ class ChargeRequest(Request):
     currency: Currency
     gateway: Identifier = GATEWAY
     collects_invoice: bool = True
+    keep: bool = True
 
 
 class OutageRequest(Request):
@@ -131,8 +133,8 @@ async def record_charge(
 ) -> Record:
     row: Record | None = await database.fetchrow(
         """insert into charges (idempotency_key, invoice_id, credential_id, amount_minor, currency, at, status, code,
-                                reference, gateway, collects_invoice, made_by)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning *""",
+                                reference, gateway, collects_invoice, made_by, keep)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning *""",
         ask.idempotency_key,
         ask.invoice_id,
         ask.credential_id,
@@ -145,6 +147,7 @@ async def record_charge(
         ask.gateway,
         ask.collects_invoice,
         made_by,
+        ask.keep,
     )
     assert row is not None  # noqa: S101  insert ... returning always returns its row
     return row
@@ -163,7 +166,8 @@ async def _attempt(database: Database, ask: ChargeRequest, now: datetime) -> tup
     row = await record_charge(database, ask, now, answer.status, answer.code)
     if answer.status == "succeeded" and ask.collects_invoice:
         await mark_paid(database, invoice, ask.amount_minor, now)
-        await _keep_card(database, invoice.customer_id, ask.credential_id)
+        if ask.keep:
+            await keep_card(database, invoice.customer_id, ask.credential_id)
     return row, answer.wire
 
 
@@ -195,7 +199,7 @@ async def _check_owed(database: Database, ask: ChargeRequest, invoice: Invoice) 
         raise Refused(422, "more_than_owed", "amount_minor: is more than what is still owed")
 
 
-async def _keep_card(database: Database, customer_id: str, card_id: str) -> None:
+async def keep_card(database: Database, customer_id: str, card_id: str) -> None:
     """The card that paid is the one the owner charges next time."""
     await database.execute("update customers set default_card = $2 where customer_id = $1", customer_id, card_id)
 

@@ -147,3 +147,29 @@ create table if not exists access_changes (
     at             timestamptz not null,
     position       bigint generated always as identity
 );
+
+-- What a customer sees of a stored way to pay. Of a number there are the last four characters, never more.
+alter table cards add column if not exists payment_type text not null default 'card';
+alter table cards add column if not exists brand text;
+alter table cards add column if not exists last4 text check (length(last4) <= 4);
+alter table cards add column if not exists expires text;
+alter table cards add column if not exists fingerprint text;
+
+-- false: the customer lends the card for this charge, and later invoices stay with her default
+alter table charges add column if not exists keep boolean not null default true;
+
+-- A customer is about to give a way to pay. `way`: what she gave and has yet to confirm, without its number.
+-- `return_url` only where the browser is sent there.
+create table if not exists gateway_sessions (
+    session_id    text primary key,
+    customer_id   text not null,
+    payment_type  text not null,
+    confirms      text,
+    locale        text not null,
+    return_url    text,
+    expires_at    timestamptz not null,
+    status        text not null default 'open' check (status in ('open', 'given', 'refused')),
+    code          text,
+    way           jsonb,
+    credential_id text
+);

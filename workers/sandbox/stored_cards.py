@@ -1,10 +1,16 @@
-"""The cards that the gateway keeps, and what the network's account updater makes of them."""
+"""The cards that the gateway keeps, which of them is charged next, and what the account updater makes of them."""
 
 from aiohttp import web
 
+from policies.base import Request
 from workers.sandbox.database import DatabasePool
-from workers.sandbox.http import Refused, id_in_path, now_of, time_in_query
+from workers.sandbox.gateway import keep_card
+from workers.sandbox.http import CardToken, Refused, body_of, id_in_path, now_of, time_in_query
 from workers.sandbox.ids import new_id
+
+
+class DefaultRequest(Request):
+    credential_id: CardToken
 
 
 class StoredCards:
@@ -15,6 +21,7 @@ class StoredCards:
         return [
             web.get("/gateway/customers/{customer_id}/cards", self.list),
             web.get("/gateway/customers/{customer_id}/cards/{card_id}/renewed", self.renewed),
+            web.post("/gateway/customers/{customer_id}/default", self.make_default),
             web.post("/world/cards/{card_id}/renew", self.renew),
         ]
 
@@ -25,12 +32,23 @@ class StoredCards:
             if not await database.fetchval("select true from customers where customer_id = $1", customer_id):
                 raise Refused(404, "no_such_customer", f"there is no customer {customer_id}")
             rows = await database.fetch(
-                """select card_id as credential_id, card_id is not distinct from default_card as is_default
+                """select card_id as credential_id, card_id is not distinct from default_card as is_default,
+                          payment_type, brand, last4, expires, fingerprint
                    from cards join customers using (customer_id) where customer_id = $1 and renewed_as is null
                    order by is_default desc, card_id""",
                 customer_id,
             )
         return web.json_response({"cards": [dict(row) for row in rows]})
+
+    async def make_default(self, request: web.Request) -> web.Response:
+        """Later invoices are charged to it."""
+        ask, customer_id = await body_of(request, DefaultRequest), id_in_path(request, "customer_id")
+        async with self._pool.acquire() as database, database.transaction():
+            owner = await database.fetchval("select customer_id from cards where card_id = $1", ask.credential_id)
+            if owner != customer_id:
+                raise Refused(404, "no_such_card", "credential_id: is no card of this customer")
+            await keep_card(database, customer_id, ask.credential_id)
+        return web.json_response({"credential_id": ask.credential_id})
 
     async def renewed(self, request: web.Request) -> web.Response:
         customer_id, card_id = id_in_path(request, "customer_id"), id_in_path(request, "card_id")
@@ -49,7 +67,7 @@ class StoredCards:
         card_id, now = id_in_path(request, "card_id"), now_of(request)
         async with self._pool.acquire() as database, database.transaction():
             card = await database.fetchrow(
-                "select customer_id, renewed_as from cards where card_id = $1 for update", card_id
+                "select customer_id, renewed_as, payment_type, brand from cards where card_id = $1 for update", card_id
             )
             if card is None:
                 raise Refused(404, "no_such_card", f"card_id: there is no card {card_id}")
@@ -57,9 +75,12 @@ class StoredCards:
                 raise Refused(409, "renewed_already", "card_id: this card was renewed already")
             renewed = new_id("card")
             await database.execute(
-                "insert into cards (card_id, customer_id, kind, params) values ($1, $2, 'good', '{}'::jsonb)",
+                """insert into cards (card_id, customer_id, kind, params, payment_type, brand)
+                   values ($1, $2, 'good', '{}'::jsonb, $3, $4)""",
                 renewed,
                 card["customer_id"],
+                card["payment_type"],
+                card["brand"],
             )
             await database.execute(
                 "update cards set renewed_as = $2, renewed_at = $3 where card_id = $1", card_id, renewed, now

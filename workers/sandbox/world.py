@@ -7,7 +7,7 @@ sends it: `delivered` is true or false, null when nothing was to be sent. What i
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import AfterValidator, Field, ValidationError
@@ -57,8 +57,14 @@ class ChangeRequest(Request):
 
 
 class CardRequest(Request):
+    """`brand` to `expires`: what the customer sees of it; left out, the sandbox tells nothing of the kind."""
+
     kind: Annotated[str, Field(max_length=50)]
     params: dict[str, Any] = {}
+    payment_type: Literal["card", "bank_debit", "wallet"] = "card"
+    brand: Identifier | None = None
+    last4: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,4}$")] | None = None
+    expires: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = None
 
 
 Change = Callable[[Database, Invoice, datetime], Awaitable[events.Event]]
@@ -139,6 +145,14 @@ class World:
             if not await database.fetchval("select true from customers where customer_id = $1", customer_id):
                 raise Refused(404, "no_such_customer", f"there is no customer {customer_id}")
             card_id = await _add_card(database, customer_id, ask.kind, ask.params)
+            await database.execute(
+                "update cards set payment_type = $2, brand = $3, last4 = $4, expires = $5 where card_id = $1",
+                card_id,
+                ask.payment_type,
+                ask.brand,
+                ask.last4,
+                ask.expires,
+            )
         return web.json_response({"credential_id": card_id})
 
 

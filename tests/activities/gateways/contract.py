@@ -1,11 +1,14 @@
 """What every gateway adapter promises. A new one subclasses `GatewayContract` and provides a `stand`."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, cast
 
 import pytest
+from yarl import URL
 
 from activities.errors import Misconfigured, RateLimited, Unavailable
 from activities.gateways.contract import (
@@ -14,12 +17,17 @@ from activities.gateways.contract import (
     Gateway,
     GatewayCharge,
     NeverArrived,
+    NotGiven,
     Pending,
     SentCharge,
+    SessionRequest,
+    StoredMethod,
     Succeeded,
     Unknown,
+    UpdateSession,
 )
 from policies.declines import Category
+from policies.instruments import PaymentType
 from policies.money import Money
 from tests.fixtures.sandbox import START
 from tests.fixtures.troubled import Trouble
@@ -33,6 +41,14 @@ class Charge(StrEnum):
     IS_DECLINED_STRANGELY = "is declined with a code nobody knows"
     IS_PENDING = "is accepted and settles later"
     IS_REFUSED = "names a credential that does not exist"
+
+
+class Customer(StrEnum):
+    """What the customer does in a session."""
+
+    GIVES = "gives a way to pay that can be charged"
+    IS_REFUSED = "gives one that is refused there and then, and leaves"
+    LEAVES = "leaves without giving any"
 
 
 class GatewayStand(Protocol):
@@ -58,6 +74,45 @@ class GatewayStand(Protocol):
     def troubled_readings(self, trouble: Trouble) -> AbstractAsyncContextManager[Gateway]:
         """A gateway with the trouble in every call."""
         ...
+
+
+class SessionStand(Protocol):
+    """What a stand provides as well, where the gateway opens sessions. Each method may be left out: the promises that
+    need it are skipped then, and the adapter's own tests have to hold them."""
+
+    async def customer(self) -> str:
+        """A customer whom the gateway knows; another one each time."""
+        ...
+
+    async def in_session(self, session: UpdateSession, customer: Customer) -> Mapping[str, str]:
+        """Does that at the provider, and returns the `result` that the browser brings back."""
+        ...
+
+    async def to_confirm(self) -> tuple[str, str]:
+        """A customer, and a stored credential of hers that its bank wants to be confirmed."""
+        ...
+
+    async def lent_charge(self) -> GatewayCharge:
+        """Pays, with a way to pay that is not the customer's default, and `keep` false. `customer_id` is set."""
+        ...
+
+    async def default_of(self, customer_id: str) -> str | None:
+        """The credential that later invoices are charged to, by the provider's own books."""
+        ...
+
+
+def sessions_of(stand: GatewayStand, *needed: str) -> SessionStand:
+    if missing := [name for name in needed if not hasattr(stand, name)]:
+        pytest.skip(f"the stand provides no {', '.join(missing)}")
+    return cast(SessionStand, stand)
+
+
+def asking(customer_id: str, payment_type: PaymentType = PaymentType.CARD) -> SessionRequest:
+    return SessionRequest(customer_id=customer_id, return_url=BACK, payment_type=payment_type)
+
+
+BACK = "https://shop.example/pay/token/back"
+FIELDS = Path(__file__).parents[3] / "api" / "static" / "fields"
 
 
 def sent(charge: GatewayCharge, reference: str | None = None) -> SentCharge:
@@ -203,8 +258,101 @@ class GatewayContract:
         if not able.refreshes_cards:
             assert await stand.gateway.refreshed("cus_somewhere", "card_somewhere", START) is None
         if not able.opens_update_sessions:
+            assert able.update_types == ()
+            assert not able.confirms
+        for payment_type in set(PaymentType) - set(able.update_types):
             with pytest.raises(Misconfigured):
-                await stand.gateway.update_session("cus_somewhere", "https://shop.example/back")
+                await stand.gateway.update_session(asking("cus_somewhere", payment_type))
+        if not able.confirms:
+            confirming = asking("cus_somewhere").model_copy(update={"credential_id": "card_somewhere"})
+            with pytest.raises(Misconfigured):
+                await stand.gateway.update_session(confirming)
+
+    @pytest.mark.parametrize("payment_type", PaymentType)
+    async def test_a_session_says_where_it_is_given_and_what_the_page_must_allow(
+        self, stand: GatewayStand, payment_type: PaymentType
+    ) -> None:
+        if payment_type not in stand.gateway.capabilities.update_types:
+            return
+        world = sessions_of(stand, "customer")
+        session = await stand.gateway.update_session(asking(await world.customer(), payment_type))
+        assert session.reference
+        assert (session.url is None) is not (session.fields is None)
+        if session.fields is not None:
+            assert (FIELDS / f"{session.fields.kind}.js").is_file()
+            for address in session.fields.scripts:
+                assert str(URL(address).origin()) in session.fields.origins.script
+            for address in session.fields.styles:
+                assert str(URL(address).origin()) in session.fields.origins.style
+
+    @pytest.mark.parametrize("payment_type", PaymentType)
+    async def test_what_was_given_is_a_credential_however_often_it_is_asked_for(
+        self, stand: GatewayStand, payment_type: PaymentType
+    ) -> None:
+        if payment_type not in stand.gateway.capabilities.update_types:
+            return
+        world = sessions_of(stand, "customer", "in_session")
+        customer = await world.customer()
+        session = await stand.gateway.update_session(asking(customer, payment_type))
+        result = await world.in_session(session, Customer.GIVES)
+        method = await stand.gateway.given(customer, session.reference, result)
+        assert isinstance(method, StoredMethod)
+        assert method.credential_id
+        assert method.instrument.payment_type is payment_type
+        assert await stand.gateway.given(customer, session.reference, result) == method
+
+    @pytest.mark.parametrize(("does", "why"), [(Customer.LEAVES, "unfinished"), (Customer.IS_REFUSED, "refused")])
+    async def test_a_session_without_a_way_to_pay_says_why(self, stand: GatewayStand, does: Customer, why: str) -> None:
+        world = sessions_of(stand, "customer", "in_session")
+        customer, (payment_type, *_) = await world.customer(), stand.gateway.capabilities.update_types
+        session = await stand.gateway.update_session(asking(customer, payment_type))
+        result = await world.in_session(session, does)
+        outcome = await stand.gateway.given(customer, session.reference, result)
+        assert isinstance(outcome, NotGiven)
+        assert outcome.why == why
+
+    async def test_nobody_gets_what_another_customer_gave(self, stand: GatewayStand) -> None:
+        """Reference and result come from a browser."""
+        world = sessions_of(stand, "customer", "in_session")
+        (payment_type, *_) = stand.gateway.capabilities.update_types
+        session = await stand.gateway.update_session(asking(await world.customer(), payment_type))
+        result = await world.in_session(session, Customer.GIVES)
+        outcome = await stand.gateway.given(await world.customer(), session.reference, result)
+        assert isinstance(outcome, NotGiven)
+
+    async def test_a_session_nobody_opened_gives_nothing(self, stand: GatewayStand) -> None:
+        world = sessions_of(stand, "customer", "in_session")
+        outcome = await stand.gateway.given(await world.customer(), "made-up_by-somebody", {})
+        assert isinstance(outcome, NotGiven)
+
+    async def test_a_confirmed_credential_is_the_one_that_was_stored(self, stand: GatewayStand) -> None:
+        if not stand.gateway.capabilities.confirms:
+            return
+        world = sessions_of(stand, "to_confirm", "in_session")
+        customer, credential_id = await world.to_confirm()
+        request = asking(customer).model_copy(update={"credential_id": credential_id})
+        session = await stand.gateway.update_session(request)
+        result = await world.in_session(session, Customer.GIVES)
+        method = await stand.gateway.given(customer, session.reference, result)
+        assert isinstance(method, StoredMethod)
+        assert method.credential_id == credential_id
+
+    async def test_what_is_lent_once_is_not_what_later_invoices_are_charged_to(self, stand: GatewayStand) -> None:
+        if not stand.gateway.capabilities.pays_once:
+            return
+        world = sessions_of(stand, "lent_charge", "default_of")
+        charge = await world.lent_charge()
+        before = await world.default_of(charge.customer_id)
+        assert before != charge.credential_id
+        assert isinstance(await stand.gateway.charge(charge), Succeeded | Pending)
+        assert await world.default_of(charge.customer_id) == before
+
+    async def test_what_is_kept_for_later_is_what_later_invoices_are_charged_to(self, stand: GatewayStand) -> None:
+        world = sessions_of(stand, "lent_charge", "default_of")
+        charge = await world.lent_charge()
+        for _ in range(2):
+            await stand.gateway.keep_for_later(charge.customer_id, charge.credential_id, charge.invoice_id)
+        assert await world.default_of(charge.customer_id) == charge.credential_id
 
     def test_keys_live_for_a_while_or_there_are_none(self, stand: GatewayStand) -> None:
         """Where the gateway knows no keys, our own look-up is all there is."""
