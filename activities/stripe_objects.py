@@ -7,10 +7,12 @@ Sources: docs.stripe.com/api/charges/object, /api/payment_intents/object, /api/i
 /declines, 2026-11.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
 from activities.errors import Misconfigured
+from activities.gateways.contract import StoredMethod
 from activities.sources.reading import Node
 from activities.sources.stripe_reading import ATTEMPT_MARK, STRIPE_EXPONENTS, strictest_decline
 from activities.stripe_client import StripeApi, silence_is_unavailable, word
@@ -107,6 +109,29 @@ def expiry_of(method: Node) -> str | None:
 
 def fingerprint_of(method: Node) -> str | None:
     return method.part(method.optional_text("type") or "card").optional_text("fingerprint")
+
+
+def last4_of(method: Node) -> str | None:
+    last4 = method.part(method.optional_text("type") or "card").optional_text("last4")
+    return last4 if last4 and re.fullmatch("[0-9A-Za-z]{1,4}", last4) else None
+
+
+def default_of(customer: Node) -> str | None:
+    settings = customer.part("invoice_settings")
+    return settings.id_or_none("default_payment_method") or customer.id_or_none("default_source")
+
+
+def stored(method: Node, default: str | None) -> StoredMethod:
+    """`default`: the id of the customer's default, which may be another one."""
+    credential_id = method.id("id")
+    return StoredMethod(
+        credential_id=credential_id,
+        instrument=instrument_of(method),
+        fingerprint=fingerprint_of(method),
+        expires=expiry_of(method),
+        last4=last4_of(method),
+        is_default=credential_id == default,
+    )
 
 
 # Why it was refused

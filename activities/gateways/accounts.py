@@ -26,26 +26,34 @@ class SandboxAccount(_Account):
 
 
 class StripeAccount(_Account):
-    """`api_key`: a secret or restricted key (`sk_…`, `rk_…`)."""
+    """`api_key`: a secret or restricted key (`sk_…`, `rk_…`). `publishable_key` (`pk_…`) stands in the page that takes
+    a new way to pay; without one customers cannot give any."""
 
     kind: Literal["stripe"] = "stripe"
     api_key: SecretStr
+    publishable_key: str | None = None
 
 
 class AdyenAccount(_Account):
     """`live_url_prefix`: of the live endpoints, from Customer Area; without one it is the test environment.
-    `update_currency`: in which a new way to pay is checked, with a zero amount; without one customers cannot give
-    any."""
+    A new way to pay is checked with a zero amount in `update_currency`, in Adyen's fields, which need `client_key` (of
+    the API credential, public) and `update_country` (ISO 3166 alpha-2, of most customers). Without these three
+    customers cannot give any. `live_region`: of a live account outside of Europe."""
 
     kind: Literal["adyen"] = "adyen"
     api_key: SecretStr
     merchant_account: str
     live_url_prefix: str | None = None
+    live_region: Literal["us", "au", "apse", "in", "nea"] | None = None
     update_currency: str | None = None
+    update_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    client_key: str | None = None
 
 
 class BraintreeAccount(_Account):
-    """`merchant_accounts`: the merchant account id per currency; left out, the default one takes everything."""
+    """`merchant_accounts`: the merchant account id per currency; left out, the default one takes everything.
+    `three_d_secure`: the bank may ask the customer to confirm a new card; Braintree must have it enabled, and the page
+    must allow frames from everywhere."""
 
     kind: Literal["braintree"] = "braintree"
     merchant_id: str
@@ -53,6 +61,7 @@ class BraintreeAccount(_Account):
     private_key: SecretStr
     live: bool = False
     merchant_accounts: dict[str, str] = {}
+    three_d_secure: bool = False
 
 
 class PayPalAccount(_Account):

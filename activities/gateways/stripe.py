@@ -9,6 +9,7 @@ refused. A payment that the customer must confirm is declined, for nothing moves
 Sources: docs.stripe.com/api/invoices/pay, /api/payment_intents, /api/idempotent_requests, /error-codes, 2026-11.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,8 +24,10 @@ from activities.gateways.contract import (
     GatewayCharge,
     LookUpOutcome,
     NeverArrived,
+    NotGiven,
     Pending,
     SentCharge,
+    SessionRequest,
     StoredMethod,
     Succeeded,
     Unknown,
@@ -42,13 +45,15 @@ from activities.stripe_objects import (
     confirmation_needed,
     decline_of_charge,
     decline_of_error,
+    default_of,
     expiry_of,
     fingerprint_of,
     first_marked,
-    instrument_of,
     intents_of,
     mark_of,
+    stored,
 )
+from activities.stripe_setups import StripeSetups
 from policies.declines import Decline
 from policies.instruments import Initiator, PaymentType
 
@@ -74,11 +79,15 @@ class StripeGateway:
         lists_methods=True,
         refreshes_cards=True,
         opens_update_sessions=True,
+        update_types=tuple(PaymentType),
+        confirms=True,
+        pays_once=True,
         api_version=API_VERSION,
     )
 
     def __init__(self, account: StripeAccount, session: aiohttp.ClientSession) -> None:
         self._stripe = StripeApi(account, session)
+        self._setups = StripeSetups(self._stripe, account.publishable_key)
 
     async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
         return await self._pay_invoice(charge) if charge.owned_here else await self._take(charge)
@@ -91,8 +100,8 @@ class StripeGateway:
         path = f"/v1/customers/{in_path(customer_id)}"
         try:
             with silence_is_unavailable():
-                default = _default_of(await self._stripe.get(path))
-                found = [_stored(method, default) async for method in self._stripe.each(f"{path}/payment_methods")]
+                default = default_of(await self._stripe.get(path))
+                found = [stored(method, default) async for method in self._stripe.each(f"{path}/payment_methods")]
         except Refused as refused:
             if refused.is_missing:
                 return ()
@@ -108,22 +117,21 @@ class StripeGateway:
                 before = await self._as_charged(customer_id, credential_id, since)
                 if before is None or _card(before) == _card(method):
                     return None
-                return _stored(method, None)
+                return stored(method, None)
         except Refused as refused:
             if refused.is_missing:
                 return None
             raise
 
-    async def update_session(self, customer_id: str, return_url: str) -> UpdateSession:
-        """The token opens Stripe's fields in our page; the address to come back to is given there."""
-        with silence_is_unavailable():
-            intent = await self._stripe.post(
-                "/v1/setup_intents",
-                customer=customer_id,
-                usage="off_session",
-                automatic_payment_methods={"enabled": True},
-            )
-            return UpdateSession(reference=intent.id("id"), client_token=intent.text("client_secret"))
+    async def update_session(self, request: SessionRequest) -> UpdateSession:
+        return await self._setups.opened(request)
+
+    async def given(self, customer_id: str, reference: str, result: Mapping[str, str]) -> StoredMethod | NotGiven:
+        """Of `result` nothing is needed: Stripe itself says what came of the setup."""
+        return await self._setups.came_of(customer_id, reference)
+
+    async def keep_for_later(self, customer_id: str, credential_id: str, invoice_id: str) -> None:
+        await self._setups.keep(customer_id, credential_id, invoice_id)
 
     # An invoice of Stripe's
 
@@ -137,6 +145,8 @@ class StripeGateway:
                 raise Misconfigured("the invoice has no payment intent that could bear our mark; nothing was charged")
             if intent.fields.get("status") == "processing" and mark_of(intent) != charge.key:
                 return Unknown(reason="another payment of the invoice is under way; nothing was sent")
+            if not charge.keep:
+                await self._setups.only_lend(invoice)
             await self._stripe.post(f"/v1/payment_intents/{in_path(intent.id('id'))}", metadata={MARK: charge.key})
         try:
             paid = await self._stripe.post(
@@ -332,22 +342,6 @@ def _path(charge: GatewayCharge) -> str:
 
 def _from(credential_id: str) -> dict[str, Any]:
     return {"source" if credential_id.startswith(OLDER_SOURCES) else "payment_method": credential_id}
-
-
-def _default_of(customer: Node) -> str | None:
-    settings = customer.part("invoice_settings")
-    return settings.id_or_none("default_payment_method") or customer.id_or_none("default_source")
-
-
-def _stored(method: Node, default: str | None) -> StoredMethod:
-    credential_id = method.id("id")
-    return StoredMethod(
-        credential_id=credential_id,
-        instrument=instrument_of(method),
-        fingerprint=fingerprint_of(method),
-        expires=expiry_of(method),
-        is_default=credential_id == default,
-    )
 
 
 def _card(method: Node) -> tuple[str | None, str | None]:

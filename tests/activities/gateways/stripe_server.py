@@ -2,25 +2,24 @@
 
 Covered: bearer keys and the version header; form bodies; 4 levels of `expand`; lists with cursors and filters; keys of
 idempotency (a replay, another body, one in use); declines, debits that settle later, 3-D Secure on and off session;
-invoices paid, marked, paid from outside; a network that fails before or after the money moved. Not covered: what Stripe
-decides by itself (retries, fraud rules, account updater, credit balances), permissions of restricted keys, test clocks,
-the v2 API, the expiry of keys, request limits, and every field nobody reads. It was written from Stripe's reference of
-2026-11; it is no proof of what the real one does.
+invoices paid, marked, paid from outside; setups of new ways to pay (stripe_setup_server.py); a network that fails
+before or after the money moved. Not covered: what Stripe decides by itself (retries, fraud rules, account updater,
+credit balances), permissions of restricted keys, test clocks, the v2 API, the expiry of keys, request limits, and every
+field nobody reads. It was written from Stripe's reference of 2026-11; it is no proof of what the real one does.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from typing import Any
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 from pydantic import SecretStr
 
 from activities.gateways.accounts import StripeAccount
 from activities.stripe_client import API_VERSION
+from tests.activities.gateways.stripe_setup_server import Refusal, answer, form, setup_routes
 from tests.activities.gateways.stripe_world import StripeWorld, Thing
 from tests.fixtures.troubled import Trouble
 
@@ -39,13 +38,6 @@ _WORDS: dict[Trouble, tuple[int, bytes, dict[str, str]]] = {
     ),
     Trouble.STRANGER: (404, b"Not Found", {}),
 }
-
-
-class Refusal(Exception):
-    def __init__(self, status: int, kind: str = "invalid_request_error", **error: Any) -> None:
-        super().__init__(kind)
-        self.status = status
-        self.error = {"type": kind, "message": "a sentence with ada@shop.example in it", **error}
 
 
 class LocalStripe:
@@ -81,7 +73,7 @@ class LocalStripe:
                 web.post("/v1/payment_intents", self._take),
                 web.post("/v1/payment_intents/{id}", self._mark),
                 web.get("/v1/payment_intents/{id}", self._one),
-                web.post("/v1/setup_intents", self._set_up),
+                *setup_routes(self.world),
                 web.delete("/v1/subscriptions/{id}", self._cancel),
                 web.get("/v1/customers/{customer}/payment_methods", self._list),
                 web.get("/v1/{kind:customers|payment_methods|charges|subscriptions}/{id}", self._one),
@@ -109,7 +101,7 @@ class LocalStripe:
                 return await _troubled(request, self.trouble)
             return await self._once(request, handler)
         except Refusal as refusal:
-            return _answer(refusal.status, {"error": refusal.error})
+            return answer(refusal.status, {"error": refusal.error})
 
     async def _once(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -125,20 +117,20 @@ class LocalStripe:
                 raise Refusal(400, "idempotency_error")
             return web.Response(status=known[1], body=known[2], content_type="application/json")
         try:
-            answer = await handler(request)
+            answered = await handler(request)
         except Refusal as refusal:
             if refusal.status != 402:  # a request that was not begun is not remembered
                 raise
-            answer = _answer(402, {"error": refusal.error})
-        assert isinstance(answer, web.Response)
-        assert isinstance(answer.body, bytes)
-        self._remembered[key] = (asked, answer.status, answer.body)
-        return answer
+            answered = answer(402, {"error": refusal.error})
+        assert isinstance(answered, web.Response)
+        assert isinstance(answered.body, bytes)
+        self._remembered[key] = (asked, answered.status, answered.body)
+        return answered
 
     # Readings
 
     async def _one(self, request: web.Request) -> web.Response:
-        return self._shown(self._found(request.match_info["id"]), _form(request.query_string))
+        return self._shown(self._found(request.match_info["id"]), form(request.query_string))
 
     def _found(self, thing_id: str) -> Thing:
         if thing_id not in self.world.things:
@@ -146,7 +138,7 @@ class LocalStripe:
         return self.world.things[thing_id]
 
     async def _list(self, request: web.Request) -> web.Response:
-        asked = _form(request.query_string)
+        asked = form(request.query_string)
         if customer := request.match_info.get("customer"):
             self._found(customer)
             asked["customer"] = customer
@@ -155,7 +147,7 @@ class LocalStripe:
         if after := asked.get("starting_after"):
             things = things[[thing["id"] for thing in things].index(after) + 1 :]
         limit = int(asked.get("limit", 10))
-        return _answer(200, {"object": "list", "has_more": len(things) > limit, "data": things[:limit]})
+        return answer(200, {"object": "list", "has_more": len(things) > limit, "data": things[:limit]})
 
     def _shown(self, thing: Thing, asked: Thing) -> web.Response:
         shown = deepcopy(thing)
@@ -166,7 +158,7 @@ class LocalStripe:
             if parts[0] == "payments" and "payments" not in shown:
                 shown["payments"] = deepcopy(self.world.payments_of(thing))
             self._expand(shown, parts)
-        return _answer(200, shown)
+        return answer(200, shown)
 
     def _expand(self, inside: Any, parts: list[str]) -> None:
         if isinstance(inside, list):
@@ -180,7 +172,7 @@ class LocalStripe:
     # Changes
 
     async def _pay(self, request: web.Request) -> web.Response:
-        asked, invoice = _form(await request.text()), self._found(request.match_info["id"])
+        asked, invoice = form(await request.text()), self._found(request.match_info["id"])
         if invoice["status"] not in ("open", "uncollectible"):
             raise Refusal(400)
         if asked.get("paid_out_of_band") == "true":
@@ -205,64 +197,41 @@ class LocalStripe:
         if invoice["status"] != "open":
             raise Refusal(400)
         self.world.end(invoice, "uncollectible")
-        return _answer(200, invoice)
+        return answer(200, invoice)
 
     async def _report(self, request: web.Request) -> web.Response:
-        asked = _form(await request.text())
+        asked = form(await request.text())
         if missing := {"amount_requested", "initiated_at", "payment_method_details"} - asked.keys():
             raise Refusal(400, code="parameter_missing", param=min(missing))
-        return _answer(200, self.world.add("pr", "payment_record", **asked))
+        return answer(200, self.world.add("pr", "payment_record", **asked))
 
     async def _attach(self, request: web.Request) -> web.Response:
-        asked, invoice = _form(await request.text()), self._found(request.match_info["id"])
+        asked, invoice = form(await request.text()), self._found(request.match_info["id"])
         record = self._found(asked["payment_record"])
         self.world.attach(invoice, record)
         return self._shown(invoice, asked)
 
     async def _take(self, request: web.Request) -> web.Response:
-        asked = _form(await request.text())
+        asked = form(await request.text())
         method = self._method(asked, asked["customer"])
         intent = self.world.intent(int(asked["amount"]), asked["currency"], asked["customer"])
         intent["metadata"] = asked.get("metadata", {})
         needs_no_action = asked.get("off_session") == "true" or asked.get("error_on_requires_action") == "true"
         if error := self.world.attempt(intent, method, needs_no_action):
             raise Refusal(402, "card_error", **{name: value for name, value in error.items() if name != "type"})
-        return _answer(200, intent)
+        return answer(200, intent)
 
     async def _mark(self, request: web.Request) -> web.Response:
         intent = self._found(request.match_info["id"])
-        intent["metadata"] |= _form(await request.text()).get("metadata", {})
-        return _answer(200, intent)
-
-    async def _set_up(self, request: web.Request) -> web.Response:
-        asked = _form(await request.text())
-        self._found(asked["customer"])
-        secret = {"client_secret": "seti_secret_local", "usage": asked["usage"]}
-        return _answer(200, self.world.add("seti", "setup_intent", customer=asked["customer"], **secret))
+        intent["metadata"] |= form(await request.text()).get("metadata", {})
+        return answer(200, intent)
 
     async def _cancel(self, request: web.Request) -> web.Response:
         subscription = self._found(request.match_info["id"])
         if subscription["status"] == "canceled":
             raise Refusal(404, code="resource_missing", param="id")
         subscription["status"] = "canceled"
-        return _answer(200, subscription)
-
-
-def _answer(status: int, body: Thing) -> web.Response:
-    headers = {"Request-Id": "req_local", "Stripe-Notice": "a word for whoever runs this"}
-    return web.Response(status=status, body=json.dumps(body).encode(), content_type="application/json", headers=headers)
-
-
-def _form(text: str) -> Thing:
-    """`a[b][c]=d` as objects; lists become objects with numbers for names."""
-    form: Thing = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        *places, last = name.replace("]", "").split("[")
-        inside = form
-        for place in places:
-            inside = inside.setdefault(place, {})
-        inside[last] = value
-    return form
+        return answer(200, subscription)
 
 
 def _is_asked_for(thing: Thing, asked: Thing) -> bool:

@@ -58,11 +58,12 @@ class StripeWorld:
             "exp_month": 11,
             "exp_year": 2027,
             "fingerprint": f"fp{len(self.things)}",
+            "last4": "4242",
         }
         return self._method(customer, behaves, default, type="card", card=card)
 
     def debit(self, customer: Thing, behaves: str = "processing") -> Thing:
-        debit = {"country": "DE", "bank_code": "10010010", "fingerprint": f"fp{len(self.things)}"}
+        debit = {"country": "DE", "bank_code": "10010010", "fingerprint": f"fp{len(self.things)}", "last4": "3000"}
         return self._method(customer, behaves, True, type="sepa_debit", sepa_debit=debit)
 
     def _method(self, customer: Thing, behaves: str, default: bool, **fields: Any) -> Thing:
@@ -74,7 +75,8 @@ class StripeWorld:
 
     def subscription(self, customer: Thing) -> Thing:
         items = _listed([{"id": "si_1", "price": {"id": "price_1", "recurring": {"interval": "month"}}}])
-        return self.add("sub", "subscription", customer=customer["id"], status="past_due", items=items)
+        own: Thing = {"default_payment_method": None, "payment_settings": {"save_default_payment_method": "off"}}
+        return self.add("sub", "subscription", customer=customer["id"], status="past_due", items=items, **own)
 
     def invoice(self, customer: Thing, amount: int = 2900, currency: str = "eur") -> Thing:
         """Finalised, with the payment intent that Stripe makes then."""
@@ -166,7 +168,16 @@ class StripeWorld:
         error = self.attempt(intent, method, off_session)
         if intent["status"] == "succeeded":
             self.settle(invoice)
+            self._keep(invoice, method)
         return error
+
+    def _keep(self, invoice: Thing, method: Thing) -> None:
+        subscription = self.subscription_of(invoice)
+        if subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
+            subscription["default_payment_method"] = method["id"]
+
+    def subscription_of(self, invoice: Thing) -> Thing:
+        return self.things[invoice["parent"]["subscription_details"]["subscription"]]
 
     def settle(self, invoice: Thing) -> None:
         invoice.update(status="paid", amount_paid=invoice["amount_due"], amount_remaining=0)

@@ -288,11 +288,6 @@ class TestStripeGateway(GatewayContract):
         never_charged = await stand.gateway.refreshed(charge.customer_id, charge.credential_id, START - timedelta(1))
         assert never_charged is None
 
-    async def test_a_customer_gives_a_new_card_to_stripe_alone(self, stand: StripeStand) -> None:
-        session = await stand.gateway.update_session(stand.world.customer()["id"], "https://shop.example/back")
-        assert session.client_token
-        assert session.reference.startswith("seti_")
-
     async def test_a_wrong_key_is_our_fault(self, stand: StripeStand) -> None:
         gateway = StripeGateway(stand.stripe.account(key="sk_test_other"), stand.session)
         with pytest.raises(Misconfigured):
