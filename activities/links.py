@@ -2,18 +2,65 @@
 of another; the first key signs, all of them verify (rotation: add the new one in front, drop the old one later)."""
 
 import hashlib
+import secrets
 from collections.abc import Sequence
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from itsdangerous import BadData, URLSafeTimedSerializer
-from pydantic import ValidationError
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from pydantic import StringConstraints, ValidationError
 
+from policies.base import Record, UtcTime
 from policies.keys import CustomerRef
 
 Purpose = Literal["preferences", "feed"]
+PayPurpose = Literal["pay", "wall"]
 
-MAX_AGE_SECONDS: dict[Purpose, int] = {"preferences": 400 * 86_400, "feed": 3_600}
-"""A mail must be answerable for as long as people keep it; a browser asks for a new token."""
+MAX_AGE_SECONDS: dict[Purpose | PayPurpose, int] = {
+    "preferences": 400 * 86_400,
+    "feed": 3_600,
+    "pay": 30 * 86_400,
+    "wall": 3_600,
+}
+"""A mail must be answerable for as long as people keep it; a browser asks for a new token. A link to pay may lie in a
+mailbox that others read one day, so it ends sooner."""
+
+LinkId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{16,64}$")]
+
+
+class PayLink(Record):
+    """A way to the customer's page. `pay`: goes with a message; `wall`: for the merchant's own application. `link_id`
+    names it in the store and is no secret: the signature is."""
+
+    customer: CustomerRef
+    link_id: LinkId
+    purpose: PayPurpose = "pay"
+    expires_at: UtcTime
+
+    @classmethod
+    def of_letter(cls, customer: CustomerRef, letter_key: str, at: datetime) -> "PayLink":
+        """Of the Letter with this key (one message on one channel): the same each time it is asked for."""
+        lasts = timedelta(seconds=MAX_AGE_SECONDS["pay"])
+        return cls(customer=customer, link_id=link_id_of(letter_key), expires_at=at.replace(microsecond=0) + lasts)
+
+    @classmethod
+    def of_wall(cls, customer: CustomerRef, at: datetime) -> "PayLink":
+        """Another one each time."""
+        lasts = timedelta(seconds=MAX_AGE_SECONDS["wall"])
+        ends = at.replace(microsecond=0) + lasts
+        return cls(customer=customer, link_id=secrets.token_hex(12), purpose="wall", expires_at=ends)
+
+
+class Expired(Record):
+    """A link that we have signed once and that is too old: whoever holds it may ask for a new one to be sent."""
+
+    customer: CustomerRef
+    link_id: LinkId
+
+
+def link_id_of(letter_key: str) -> str:
+    """`letter_key`: the message's key and the channel, as in `Letter.key`."""
+    return hashlib.sha256(f"link\n{letter_key}".encode()).hexdigest()[:24]
 
 
 class Links:
@@ -41,7 +88,52 @@ class Links:
         """The page where they choose how they are written to."""
         return f"{self.public_url}/preferences/{self.token('preferences', customer)}"
 
-    def _serializer(self, purpose: Purpose) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(
-            self._keys, salt=f"recoup {purpose}", signer_kwargs={"digest_method": hashlib.sha256}
-        )
+    def pay(self, link: PayLink) -> str:
+        """The page where they pay; of one link always the same address, to the second."""
+        return f"{self.public_url}/pay/{self.pay_token(link)}"
+
+    def pay_token(self, link: PayLink) -> str:
+        made_at = int(link.expires_at.timestamp()) - MAX_AGE_SECONDS[link.purpose]
+        customer = link.customer
+        payload = [customer.source, customer.account, customer.customer_id, link.link_id]
+        return self._serializer(link.purpose, made_at).dumps(payload)
+
+    def read_pay(self, token: str, now: datetime | None = None) -> PayLink | Expired | None:
+        """None when it is forged or made for something else; whether it was revoked the store knows."""
+        for purpose in ("pay", "wall"):
+            if link := self._read_pay(purpose, token):
+                is_over = (now or datetime.now(UTC)) >= link.expires_at
+                return Expired(customer=link.customer, link_id=link.link_id) if is_over else link
+        return None
+
+    def _read_pay(self, purpose: PayPurpose, token: str) -> PayLink | None:
+        try:
+            payload, made_at = self._serializer(purpose).loads(token, return_timestamp=True)
+            source, account, customer_id, link_id = payload
+            return PayLink(
+                customer=CustomerRef(source=source, account=account, customer_id=customer_id),
+                link_id=link_id,
+                purpose=purpose,
+                expires_at=made_at + timedelta(seconds=MAX_AGE_SECONDS[purpose]),
+            )
+        except (BadData, ValidationError, ValueError, TypeError):
+            return None
+
+    def _serializer(self, purpose: Purpose | PayPurpose, made_at: int | None = None) -> URLSafeTimedSerializer:
+        """`made_at`: in seconds since 1970, the moment that is signed; None: now."""
+        made: dict[str, Any] = {"digest_method": hashlib.sha256}
+        if made_at is not None:
+            made["made_at"] = made_at
+        return URLSafeTimedSerializer(self._keys, salt=f"recoup {purpose}", signer=_DatedSigner, signer_kwargs=made)
+
+
+class _DatedSigner(TimestampSigner):
+    """Signs the time at which something was decided, which is not always that of the signing: an activity that is
+    repeated makes the same address again."""
+
+    def __init__(self, *args: Any, made_at: int | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._made_at = made_at
+
+    def get_timestamp(self) -> int:
+        return super().get_timestamp() if self._made_at is None else self._made_at
