@@ -144,6 +144,12 @@ class PaymentSource(Record):
     bank: dict[str, Any] | None = None
 
     @property
+    def payer_id(self) -> str | None:
+        """Whose PayPal wallet it is."""
+        payer_id = (self.paypal or {}).get("payer_id")
+        return payer_id if isinstance(payer_id, str) else None
+
+    @property
     def instrument(self) -> Instrument:
         if self.card is not None:
             return Instrument(payment_type=PaymentType.CARD, network=Network.named(self.card.brand))

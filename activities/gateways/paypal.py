@@ -7,9 +7,8 @@ transactions; docs/gateways/paypal.md says what that means. Sources: developer.p
 /payment-tokens/v3, PayPal's published API descriptions, read 2026-11.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import uuid4
 
 import aiohttp
 
@@ -22,8 +21,10 @@ from activities.gateways.contract import (
     GatewayCharge,
     LookUpOutcome,
     NeverArrived,
+    NotGiven,
     Pending,
     SentCharge,
+    SessionRequest,
     StoredMethod,
     Succeeded,
     Unknown,
@@ -34,7 +35,6 @@ from activities.paypal_orders import PayPalOrders
 from activities.paypal_payments import (
     REFUSED,
     TAKEN,
-    PaymentSource,
     Transaction,
     as_money,
     capture,
@@ -42,7 +42,7 @@ from activities.paypal_payments import (
     subscription,
     transactions,
 )
-from policies.base import Record
+from activities.paypal_vault import PayPalVault
 from policies.instruments import PaymentType
 
 CLOCKS_DIFFER_BY = timedelta(minutes=2)
@@ -62,28 +62,6 @@ SETTLED_ELSEWHERE = frozenset(
 )
 """No money moved and nobody's means were refused; what changed must be read at the owner."""
 
-METHODS_A_PAGE = 20
-
-
-class _Token(Record):
-    id: str
-    payment_source: PaymentSource = PaymentSource()
-
-
-class _Tokens(Record):
-    payment_tokens: tuple[_Token, ...] = ()
-    total_pages: int = 1
-
-
-class _Link(Record):
-    rel: str
-    href: str
-
-
-class _SetupToken(Record):
-    id: str
-    links: tuple[_Link, ...] = ()
-
 
 class PayPalGateway:
     """`name` also names the tables of decline codes."""
@@ -97,16 +75,21 @@ class PayPalGateway:
         payment_types=(PaymentType.CARD, PaymentType.WALLET),
         lists_methods=True,
         opens_update_sessions=True,
+        update_types=(PaymentType.WALLET,),
+        pays_once=True,
         api_version="orders v2, subscriptions v1, vault v3",
     )
 
     def __init__(self, account: PayPalAccount, session: aiohttp.ClientSession) -> None:
         self._client = PayPalClient(account, session)
         self._orders = PayPalOrders(self._client)
+        self._vault = PayPalVault(self._client)
 
     async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
         if not charge.owned_here:
             return await self._orders.charge(charge)
+        if charge.credential_id != charge.invoice_id:
+            raise Misconfigured("PayPal collects a subscription's balance only from what its subscriber pays it with")
         body = {
             "note": f"Recoup {charge.key}",
             "capture_type": "OUTSTANDING_BALANCE",
@@ -168,40 +151,21 @@ class PayPalGateway:
         )
 
     async def payment_methods(self, customer_id: str) -> tuple[StoredMethod, ...]:
-        """PayPal knows no default; they come in its order."""
-        found: list[StoredMethod] = []
-        page, pages = 1, 1
-        while page <= pages:
-            query = {"customer_id": customer_id, "page": str(page), "page_size": str(METHODS_A_PAGE)}
-            told = await self._client.read("/v3/vault/payment-tokens", _Tokens, {**query, "total_required": "true"})
-            if told is None:
-                break
-            found.extend(_method(token) for token in told.payment_tokens)
-            page, pages = page + 1, told.total_pages
-        return tuple(found)
+        return await self._vault.listed(customer_id)
 
     async def refreshed(self, customer_id: str, credential_id: str, since: datetime) -> StoredMethod | None:
         """The vault does not say when or whether a card was renewed; VAULT.CREDIT-CARD.UPDATED does."""
         return None
 
-    async def update_session(self, customer_id: str, return_url: str) -> UpdateSession:
-        """A wallet is added to the vault as soon as the customer approves it; VAULT.PAYMENT-TOKEN.CREATED tells."""
-        experience = {"return_url": return_url, "cancel_url": return_url, "vault_instruction": "ON_PAYER_APPROVAL"}
-        body: dict[str, Any] = {
-            "customer": {"id": customer_id},
-            "payment_source": {"paypal": {"usage_type": "MERCHANT", "experience_context": experience}},
-        }
-        try:
-            answer = await self._client.send("POST", "/v3/vault/setup-tokens", body, f"ses_{uuid4().hex}")
-            if not answer.is_success:
-                raise answer.misconfigured()
-            token = answer.read_as(_SetupToken)
-        except NoAnswer as silence:
-            raise Unavailable(str(silence)) from silence
-        url = next((link.href for link in token.links if link.rel == "approve"), None)
-        if url is None:
-            raise Misconfigured("PayPal gave no page where the customer could approve; is saving of wallets enabled?")
-        return UpdateSession(reference=token.id, url=url)
+    async def update_session(self, request: SessionRequest) -> UpdateSession:
+        return await self._vault.session(request)
+
+    async def given(self, customer_id: str, reference: str, result: Mapping[str, str]) -> StoredMethod | NotGiven:
+        """What the browser brings back is not needed: the setup token says it all."""
+        return await self._vault.given(customer_id, reference)
+
+    async def keep_for_later(self, customer_id: str, credential_id: str, invoice_id: str) -> None:
+        """PayPal knows no default, and with what a subscription is paid only its subscriber chooses, at PayPal."""
 
 
 def _refusal(answer: Answer, charge: GatewayCharge) -> ChargeOutcome:
@@ -225,12 +189,3 @@ def _ours(listed: tuple[Transaction, ...], sent: SentCharge) -> Transaction | No
     taken = [each for each in alike if each.status in TAKEN]
     waiting = [each for each in alike if each.status == "PENDING"]
     return next(iter(taken or waiting or alike), None)
-
-
-def _method(token: _Token) -> StoredMethod:
-    card = token.payment_source.card
-    return StoredMethod(
-        credential_id=token.id,
-        instrument=token.payment_source.instrument,
-        expires=card.month_of_expiry if card else None,
-    )

@@ -1,9 +1,10 @@
 """A server that speaks the part of PayPal's REST API that Recoup uses, on a free port.
 
 Covered: OAuth 2 client credentials (an expired token is 401), subscriptions (show, transactions in pages, capture,
-patch of the balance, cancel), orders paid from the vault, captures and sales, transaction search in pages, vault and
-setup tokens, disputes, webhook events in pages newest first; PayPal-Request-Id (same request, same answer; another body
-under it is refused), PayPal's error bodies, 429, 500, and connections that die before or after money moved.
+patch of the balance, cancel), orders paid from the vault, captures and sales, transaction search in pages, the vault
+(`paypal_vault_server.py`), disputes, webhook events in pages newest first; PayPal-Request-Id (same request, same
+answer; another body under it is refused), PayPal's error bodies, 429, 500, and connections that die before or after
+money moved.
 Not covered: PayPal's validation of every field, 3-D Secure by the customer, currencies' limits, partial refunds, keys
 that expire, and what real banks answer. Nothing here proves that PayPal itself behaves so; its published API
 descriptions do.
@@ -19,8 +20,11 @@ from typing import Any
 
 from aiohttp import encode_basic_auth, web
 
+from tests.activities.gateways.paypal_vault_server import NOT_FOUND, Vault, error
 from tests.fixtures.sandbox import START, serving
 from tests.fixtures.troubled import Trouble, troubled
+
+__all__ = ["NOT_FOUND", "PayPalWorld", "error", "paypal_server"]
 
 CLIENT_ID, CLIENT_SECRET = "recoup-client", "recoup-secret"
 PAGE = 2
@@ -33,14 +37,6 @@ def stamp(moment: datetime) -> str:
 
 def money(value: str, currency: str = "EUR") -> dict[str, str]:
     return {"currency_code": currency, "value": value}
-
-
-def error(status: int, name: str, *issues: str) -> tuple[int, dict[str, Any]]:
-    details = [{"issue": issue, "description": "in words"} for issue in issues]
-    return status, {"name": name, "message": "in words", "debug_id": "b1d1f06c7246c", "details": details}
-
-
-NOT_FOUND = error(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
 
 
 @dataclass
@@ -56,6 +52,7 @@ class PayPalWorld:
     sales: dict[str, dict[str, Any]] = field(default_factory=dict)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     vault: dict[str, dict[str, Any]] = field(default_factory=dict)
+    setups: dict[str, dict[str, Any]] = field(default_factory=dict)
     disputes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     searched: list[dict[str, Any]] = field(default_factory=list)
@@ -192,9 +189,7 @@ class _Api:
             web.get("/v2/checkout/orders/{id}", _known(w.orders)),
             web.get("/v2/payments/captures/{id}", _known(w.captures)),
             web.get("/v1/payments/sale/{id}", _known(w.sales)),
-            web.get("/v3/vault/payment-tokens/{id}", _known(w.vault)),
-            web.get("/v3/vault/payment-tokens", self._vault),
-            web.post("/v3/vault/setup-tokens", self._setup),
+            *Vault(w, PAGE).routes(),
             web.get("/v1/customer/disputes", self._disputes),
             web.get("/v1/reporting/transactions", self._search),
             web.get("/v1/notifications/webhooks-events", self._events),
@@ -276,24 +271,6 @@ class _Api:
         info |= {"transaction_event_code": "T0006", "transaction_initiation_date": stamp(self.world.now)}
         self.world.searched.append({"transaction_info": info})
         return paid
-
-    async def _vault(self, request: web.Request) -> Any:
-        customer_id, page = request.query["customer_id"], int(request.query["page"])
-        tokens = [each for each in self.world.vault.values() if each["customer"]["id"] == customer_id]
-        if not tokens:
-            return NOT_FOUND
-        shown = tokens[(page - 1) * PAGE : page * PAGE]
-        return 200, {"payment_tokens": shown, "total_pages": -(-len(tokens) // PAGE), "customer": {"id": customer_id}}
-
-    async def _setup(self, request: web.Request) -> Any:
-        body = await request.json()
-        assert body["payment_source"]["paypal"]["experience_context"]["return_url"]
-        made_id = self.world.new_id("5C9")
-        links = [
-            {"rel": "self", "href": "https://api"},
-            {"rel": "approve", "href": f"https://paypal.example/{made_id}"},
-        ]
-        return 201, {"id": made_id, "status": "PAYER_ACTION_REQUIRED", "links": links}
 
     async def _disputes(self, request: web.Request) -> Any:
         return 200, {"items": self.world.disputes.get(request.query["disputed_transaction_id"], [])}

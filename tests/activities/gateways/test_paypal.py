@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -7,11 +6,8 @@ import aiohttp
 import pytest
 
 from activities.errors import Misconfigured, RateLimited
-from activities.gateways.accounts import PayPalAccount
 from activities.gateways.contract import (
     Declined,
-    Gateway,
-    GatewayCharge,
     NeverArrived,
     Pending,
     Succeeded,
@@ -19,80 +15,25 @@ from activities.gateways.contract import (
 )
 from activities.gateways.paypal import PayPalGateway
 from policies.declines import Category, CustomerAction
-from policies.instruments import Initiator, Network, PaymentType
+from policies.instruments import Initiator
 from policies.money import Money
-from tests.activities.gateways.contract import SOME_CHARGE, Charge, GatewayContract, sent
+from tests.activities.gateways.contract import SOME_CHARGE, GatewayContract, sent
 from tests.activities.gateways.paypal_server import (
-    CLIENT_ID,
-    CLIENT_SECRET,
     PayPalWorld,
     error,
     later,
     money,
     paypal_server,
     stamp,
-    troubled_after_login,
 )
+from tests.activities.gateways.paypal_stand import KEY, PayPalStand, account, running_stand
 from tests.fixtures.sandbox import START
-from tests.fixtures.troubled import Trouble
-
-KEY = SOME_CHARGE.key
-ENDINGS = {
-    Charge.PAYS: "COMPLETED",
-    Charge.IS_DECLINED: "DECLINED:5120",
-    Charge.IS_DECLINED_STRANGELY: "DECLINED:ZZ99",
-    Charge.IS_PENDING: "PENDING",
-    Charge.IS_REFUSED: "COMPLETED",
-}
-
-
-def account(url: str, secret: str = CLIENT_SECRET, timeout_seconds: float = 5) -> PayPalAccount:
-    made = {"client_id": CLIENT_ID, "client_secret": secret, "base_url": url, "timeout_seconds": timeout_seconds}
-    return PayPalAccount.model_validate(made)
-
-
-class PayPalStand:
-    def __init__(self, world: PayPalWorld, gateway: PayPalGateway) -> None:
-        self.world = world
-        self.gateway: Gateway = gateway
-
-    def owned(self, comes_to: str = "COMPLETED") -> GatewayCharge:
-        subscription_id = self.world.subscription()
-        self.world.comes_to[subscription_id] = comes_to
-        changes = {"invoice_id": subscription_id, "credential_id": subscription_id}
-        return SOME_CHARGE.model_copy(update=changes)
-
-    def vaulted(self, comes_to: str = "COMPLETED", kind: str = "card", **changes: Any) -> GatewayCharge:
-        token = self.world.new_id("8kk8451t")
-        source = {"card": {"brand": "VISA", "expiry": "2027-02"}, "paypal": {}, "venmo": {}, "bank": {}}[kind]
-        customer = {"id": "customer_1"}
-        self.world.vault[token] = {"id": token, "customer": customer, "payment_source": {kind: source}}
-        self.world.comes_to[token] = comes_to
-        return SOME_CHARGE.model_copy(update={"credential_id": token, "owned_here": False, **changes})
-
-    async def charge_that(self, comes_to: Charge) -> GatewayCharge:
-        charge = self.owned(ENDINGS[comes_to])
-        return charge.model_copy(update={"invoice_id": "I-NOBODY"}) if comes_to is Charge.IS_REFUSED else charge
-
-    async def money_taken(self, charge: GatewayCharge) -> int:
-        return sum(t["status"] == "COMPLETED" for t in self.world.listed.get(charge.invoice_id, []))
-
-    @asynccontextmanager
-    async def troubled(self, trouble: Trouble) -> AsyncIterator[tuple[Gateway, GatewayCharge]]:
-        async with self.troubled_readings(trouble) as gateway:
-            yield gateway, SOME_CHARGE
-
-    @asynccontextmanager
-    async def troubled_readings(self, trouble: Trouble) -> AsyncIterator[Gateway]:
-        async with troubled_after_login(trouble) as url, aiohttp.ClientSession() as session:
-            yield PayPalGateway(account(url, timeout_seconds=0.5), session)
 
 
 @pytest.fixture
 async def stand() -> AsyncIterator[PayPalStand]:
-    world = PayPalWorld()
-    async with paypal_server(world) as url, aiohttp.ClientSession() as session:
-        yield PayPalStand(world, PayPalGateway(account(url), session))
+    async with running_stand() as standing:
+        yield standing
 
 
 class TestPayPalGateway(GatewayContract):
@@ -350,18 +291,9 @@ async def test_a_refund_that_repeats_our_mark_is_not_taken_for_the_payment(stand
     assert await stand.gateway.look_up(late) == NeverArrived()
 
 
-async def test_the_vault_is_listed_page_by_page(stand: PayPalStand) -> None:
-    ids = [stand.vaulted(kind=kind).credential_id for kind in ("card", "paypal", "card", "bank", "venmo")]
-    methods = await stand.gateway.payment_methods("customer_1")
-    assert [each.credential_id for each in methods] == ids
-    assert methods[0].expires == "2027-02"
-    assert methods[0].instrument.network is Network.VISA
-    assert methods[1].instrument.payment_type is PaymentType.WALLET
-    assert methods[3].instrument.payment_type is PaymentType.BANK_DEBIT
-    assert await stand.gateway.payment_methods("customer_2") == ()
-
-
-async def test_a_customer_approves_a_new_wallet_at_paypal(stand: PayPalStand) -> None:
-    session = await stand.gateway.update_session("customer_1", "https://shop.example/back")
-    assert session.url == f"https://paypal.example/{session.reference}"
-    assert stand.world.asked[-1][2]["customer"] == {"id": "customer_1"}
+async def test_a_subscription_is_not_collected_from_another_wallet(stand: PayPalStand) -> None:
+    """PayPal would take it from what the subscriber pays with, whatever we name."""
+    other = stand.owned().model_copy(update={"credential_id": stand.vaulted(kind="paypal").credential_id})
+    with pytest.raises(Misconfigured, match="subscriber"):
+        await stand.gateway.charge(other)
+    assert await stand.money_taken(other) == 0
