@@ -126,6 +126,15 @@ class GoCardlessServer:
         self.settle(payment["id"], "failed", cause="insufficient_funds", reason_code="AM04")
         return payment
 
+    def fulfil(self, billing_request_id: str) -> Fields:
+        """What the customer does on GoCardless' page, to its end."""
+        request = self.kept["billing_requests"][billing_request_id]
+        customer = self.kept["customers"][request["links"]["customer"]]
+        mandate = self.mandate(customer, request["mandate_request"].get("scheme", "sepa_core"), "pending_submission")
+        request["status"] = "fulfilled"
+        request["links"] = {**request["links"], "mandate_request_mandate": mandate["id"]}
+        return mandate
+
     def settle(self, payment_id: str, action: str, **details: Any) -> None:
         """What the bank said of a payment."""
         payment = self.kept["payments"][payment_id]
@@ -223,6 +232,8 @@ class GoCardlessServer:
             raise Error(409, "invalid_state", "idempotent_creation_conflict", conflicting_resource_id=self._keys[key])
         if resource == "payments":
             one = self._payment_created(given)
+        elif resource == "billing_requests" and given["links"]["customer"] not in self.kept["customers"]:
+            raise Error(422, "invalid_api_usage", "customer_not_found")
         elif resource == "billing_requests":
             one = self.keep(resource, "BRQ", status="pending", **given)
         elif given["links"]["billing_request"] in self.kept["billing_requests"]:

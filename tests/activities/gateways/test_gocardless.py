@@ -317,20 +317,6 @@ class TestTheRest:
         mandate["status"] = "cancelled"
         assert await stand.gateway.refreshed("CU1", mandate["id"], START) is None
 
-    async def test_a_customer_gives_a_new_mandate_on_gocardless_own_page(self, stand: GoCardlessStand) -> None:
-        customer = stand.server.customer()
-        stand.server.mandate(customer, scheme="bacs", status="cancelled")
-        session = await stand.gateway.update_session(customer["id"], "https://shop.example/back")
-        assert session.url == f"{stand.server.url}/flow"
-        assert session.expires_at == START + timedelta(days=7)
-        request, flow = (asked.body for asked in stand.server.requests[-2:])
-        assert request["billing_requests"] == {
-            "mandate_request": {"scheme": "bacs"},
-            "links": {"customer": customer["id"]},
-        }
-        assert flow["billing_request_flows"]["redirect_uri"] == "https://shop.example/back"
-        assert flow["billing_request_flows"]["links"] == {"billing_request": session.reference}
-
     @pytest.mark.parametrize(
         ("headers", "seconds"),
         [
