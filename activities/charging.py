@@ -37,11 +37,13 @@ from activities.gateways.contract import (
 )
 from activities.payments_elsewhere import tell_owner
 from activities.store.attempts import LedgerState, Sending
+from activities.store.cases import Task
 from activities.store.store import Store
 from activities.watched import Watched
 from policies.declines import CustomerAction, Decline
 from policies.facts import OPEN_OUTCOMES, Outcome
 from policies.gateway_health import NotNow
+from policies.instruments import Initiator
 from policies.invoices import InvoiceNow
 from policies.keys import CaseRef
 from policies.network_rules import ProposedAttempt, Refused
@@ -182,13 +184,15 @@ class Charging(ChargingActivities):
         for seen in invoice.attempts:
             card = invoice.instrument.fingerprint if seen.credential_id == invoice.credential_id else None
             await self._store.attempts.record_seen(request.case, seen, card)
-        if not is_fresh(invoice, request.amount) or self._retries_otherwise(request, invoice):
+        if not is_fresh(invoice, request.owed or request.amount) or self._retries_otherwise(request, invoice):
             return Stale(invoice=invoice)
         question = FraudQuestion(
             customer_id=request.customer_id,
             credential_id=request.credential_id,
             amount=request.amount,
             now=request.now,
+            initiator=request.initiator,
+            recent_tries=await self._recent_tries(request),
         )
         verdict = await self._adapters.fraud.assess(question)
         if isinstance(verdict, Suspicious):
@@ -224,6 +228,7 @@ class Charging(ChargingActivities):
             owned_here=self._adapters.routes.is_owned_by(request.case, name),
             initiator=request.initiator,
             instrument=request.instrument,
+            keep=request.keep,
         )
         try:
             outcome = await self._watched.charge(name, gateway, charge)
@@ -232,6 +237,7 @@ class Charging(ChargingActivities):
             await self._store.attempts.mark_unsent(request.key, request.now)
             raise
         answer = await self._settle(request.case, request.key, outcome, request.now)
+        await self._keep_what_paid(gateway, request, answer)
         return await self._with_renewed_card(gateway, request, answer)
 
     async def _sent_by_another(self, gateway: Gateway, request: ChargeRequest) -> Attempted:
@@ -239,6 +245,33 @@ class Charging(ChargingActivities):
         if known and known.sent and known.outcome is None:
             return await self._looked_up(gateway, request.case, known, request.now)
         return await self._settled(request.case, request.key, request.now)
+
+    async def _keep_what_paid(self, gateway: Gateway, request: ChargeRequest, answer: Attempted) -> None:
+        """The way to pay that a customer just gave is what later invoices are charged to. The money has moved, so what
+        fails here is a person's task and repeats nothing."""
+        by_customer = request.initiator is Initiator.CUSTOMER and request.keep
+        if not by_customer or answer.outcome not in (Outcome.SUCCEEDED, Outcome.PENDING):
+            return
+        customer_id = request.gateway_customer_id or request.customer_id
+        try:
+            await gateway.keep_for_later(customer_id, request.credential_id, request.case.invoice_id)
+        except OutsideError as error:
+            summary = f"make {request.credential_id} what later invoices are charged to; it failed: {error}"
+            task = Task(
+                key=f"keep.{request.key}",
+                case_id=request.case.case_id,
+                kind="keep_for_later",
+                assignee="ops",
+                summary=summary[:500],
+                created_at=request.now,
+            )
+            await self._store.cases.add_task(task)
+
+    async def _recent_tries(self, request: ChargeRequest) -> int:
+        if request.initiator is not Initiator.CUSTOMER:
+            return 0
+        customer = request.case.customer(request.customer_id)
+        return (await self._store.page_tries.recent(customer, datetime.now(UTC))).unsuccessful_in_hour
 
     async def _with_renewed_card(self, gateway: Gateway, request: ChargeRequest, answer: Attempted) -> Attempted:
         """The network is asked for a newer card before the customer is."""

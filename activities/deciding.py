@@ -17,7 +17,6 @@ from activities.store.store import Store
 from activities.watched import Watched
 from policies.decide import next_step
 from policies.facts import CaseFacts
-from policies.keys import CustomerRef
 from policies.story import shown, summary_of
 from policies.surroundings import GatewayView, Surroundings
 from policies.ways_to_pay import WayToPay
@@ -41,7 +40,7 @@ class Deciding(DecidingActivities):
 async def surroundings_of(store: Store, routes: Routes, facts: CaseFacts, now: datetime) -> Surroundings:
     """Whoever asks what a case would do must see what its own decision would see."""
     case = facts.case
-    ref = CustomerRef(source=case.source, account=case.account, customer_id=facts.invoice.customer_id)
+    ref = case.customer(facts.invoice.customer_id)
     reach = await reach_of(store, ref)
     customer = reach.customer
     agreed = [way for way in customer.ways_to_pay if way.consent]

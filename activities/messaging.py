@@ -52,7 +52,7 @@ class Messaging(MessagingActivities):
             old_news = await stale(self._store, self._adapters, request.case, request.now, owed)
             if old_news:
                 return old_news
-        ref = _customer_of(request.case, request.customer_id)
+        ref = request.case.customer(request.customer_id)
         reach = await reach_of(self._store, ref)
         others = await self._other_claims(request, ref)
         planned = _planned(request, others)
@@ -101,7 +101,7 @@ class Messaging(MessagingActivities):
         known = await self._sender.already(request.key)
         if known:
             return known
-        customer = (await reach_of(self._store, _customer_of(request.case, request.customer_id))).customer
+        customer = (await reach_of(self._store, request.case.customer(request.customer_id))).customer
         if request.to != "support_contact" or customer.support_contact is None:
             return Messaged(status=MessageStatus.UNDELIVERED)
         planned = Planned(
@@ -144,10 +144,6 @@ def _planned(request: MessageRequest, others: dict[str, OtherClaim]) -> Planned:
         covers=tuple(others),
         variant=request.variant,
     )
-
-
-def _customer_of(case: CaseRef, customer_id: str) -> CustomerRef:
-    return CustomerRef(source=case.source, account=case.account, customer_id=customer_id)
 
 
 def _story(lines: tuple[Line, ...]) -> tuple[Attachment, ...]:

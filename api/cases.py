@@ -1,8 +1,4 @@
-"""Cases as JSON, and what people do to them: first an inbox row, then an Update with that row's id.
-
-The answer is the case's own; when it takes longer than a person waits, or Temporal is down, it is 202 `processing` and
-the relay delivers the row.
-"""
+"""Cases as JSON, and what people do to them; how that reaches the case stands in `actions.py`."""
 
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
@@ -10,23 +6,20 @@ from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import Field, JsonValue, StringConstraints
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.customers import OneLine
 from activities.store.cases import CaseRow, CaseSummary, Task
+from api.actions import Refused, perform
 from api.errors import TemporalUnreachable, answer, refuse
 from api.parts import ApiParts
 from api.routes import UNAVAILABLE, Address, Answer, Call, Nothing, Route, refused
-from api.telemetry import current_traceparent
 from policies.base import Identifier, Record, Request
 from policies.events import (
     ActionAnswer,
     CaseAction,
     CloseCase,
     CloseOutcome,
-    IgnoredBecause,
     Pause,
     Resume,
     TokenOfCard,
@@ -34,14 +27,10 @@ from policies.events import (
     Why,
 )
 from policies.keys import CaseRef
-from workflows.contracts import ActionEnvelope, CaseStatus
+from workflows.contracts import CaseStatus
 from workflows.dunning import DunningWorkflow
 
-ACTIONS_SOURCE = "recoup"
-UPDATE_PATIENCE = timedelta(seconds=12)
 QUERY_PATIENCE = timedelta(seconds=5)
-HELD_FOR = timedelta(seconds=20)
-"""While the API delivers the row itself the relay leaves it alone; longer than UPDATE_PATIENCE."""
 
 ActionId = Annotated[OneLine, Field(min_length=1, max_length=200)]
 
@@ -163,70 +152,10 @@ async def close(call: Call[Place, Nothing, Closing]) -> web.Response:
 
 async def _act(call: Call[Place, Nothing, Any]) -> web.Response:
     asked: Acting = await call.body()
-    parts, case, action = call.parts, call.path.case, asked.action(call.actor)
-    envelope = ActionEnvelope(case=case, action=action)
-    stored = await parts.store.inbox.receive(
-        ACTIONS_SOURCE,
-        case.account,
-        f"{case.case_id}#{action.action_id}",
-        {},
-        envelope.model_dump_json().encode(),
-        datetime.now(UTC),
-        current_traceparent(call.request.headers),
-        held_for=HELD_FOR,
-    )
-    if stored.conflict:
-        detail = "the action_id was used for another action of this case; choose a new one"
-        await parts.store.inbox.finish(
-            stored.id, "ignored", datetime.now(UTC), IgnoredBecause.DUPLICATE.value, detail, case.case_id
-        )
-        return refuse(409, "conflict", detail)
-    turned_down = None if stored.first else await _turned_down(parts, stored.id)
-    return turned_down or await _deliver(parts, case, action, stored.id)
-
-
-async def _turned_down(parts: ApiParts, row_id: str) -> web.Response | None:
-    """A repeated action that was refused is refused again: its row is finished, so nobody would deliver it."""
-    row = await parts.store.inbox.row(row_id)
-    if row is None or row["state"] != "ignored":
-        return None
-    if row["reason"] == IgnoredBecause.SUPERSEDED.value:
-        return refuse(409, "cannot_happen_now", row["detail"])
-    return refuse(404, "no_open_case", row["detail"])
-
-
-async def _deliver(parts: ApiParts, case: CaseRef, action: CaseAction, row_id: str) -> web.Response:
-    handle = parts.temporal.get_workflow_handle_for(DunningWorkflow.run, case.workflow_id)
-    inbox, now = parts.store.inbox, datetime.now(UTC)
-    try:
-        said = await handle.execute_update(
-            action.kind, action, id=row_id, result_type=ActionAnswer, rpc_timeout=UPDATE_PATIENCE
-        )
-    except WorkflowUpdateFailedError as error:
-        # Not str(), which puts the name of our error type in front.
-        reason = error.cause.message if isinstance(error.cause, FailureError) else str(error.cause)
-        await inbox.finish(row_id, "ignored", now, IgnoredBecause.SUPERSEDED.value, reason, case.case_id)
-        return refuse(409, "cannot_happen_now", reason)
-    except (WorkflowUpdateRPCTimeoutOrCancelledError, RuntimeError):
-        # A RuntimeError is how a client says that it could not connect at all.
-        return await _later(parts, row_id)
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            return await _later(parts, row_id)
-        detail = f"case {case.case_id} is not open"
-        await inbox.finish(row_id, "ignored", now, IgnoredBecause.LATE.value, detail, case.case_id)
-        return refuse(404, "no_open_case", detail)
-    await inbox.finish(row_id, "delivered", now, case_id=case.case_id)
-    return answer(202 if said.result == "processing" else 200, said)
-
-
-async def _later(parts: ApiParts, row_id: str) -> web.Response:
-    """Hands the row to the relay at once; what the case may have heard already it ignores."""
-    await parts.store.inbox.try_again(row_id, datetime.now(UTC), "the case did not answer in time")
-    parts.waker.wake()
-    return answer(
-        202, ActionAnswer(result="processing", because="accepted and stored; it is delivered as soon as possible")
-    )
+    done = await perform(call.parts, call.path.case, asked.action(call.actor), call.request.headers)
+    if isinstance(done, Refused):
+        return refuse(done.status, done.word, done.detail)
+    return answer(202 if done.result == "processing" else 200, done)
 
 
 async def _live_status(parts: ApiParts, case: CaseRef) -> CaseStatus | None:

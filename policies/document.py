@@ -199,6 +199,43 @@ class Closing(Part):
     tell: YesNo = False
 
 
+class PartPayments(Part):
+    """Less than all may be paid, but no less than this share of what is owed, in percent."""
+
+    least_percent: Whole = Field(default=25, ge=1, le=99)
+
+
+class PlanTerms(Part):
+    """`instalments` equal parts, the first at once and one `every` so often."""
+
+    instalments: Whole = Field(ge=2, le=12)
+    every: Duration
+
+
+class PromiseTerms(Part):
+    """A day may be named on which all is charged, at most `within` so long, so many `times` a case."""
+
+    within: Duration
+    times: Whole = Field(default=1, ge=1, le=5)
+
+
+PageWay = Literal["card", "stored", "direct_debit", "wallet"]
+
+
+class SelfService(Part):
+    """What customers may do on their page. `ways` in the order shown, as far as a gateway of the case takes them;
+    `pay_once`: a way to pay may be lent for once. `part`, `plans`, `promise` left out: not offered. `step_up`: who
+    opens the page shows by a code sent to the address on file that it is theirs: never, before a stored way to pay is
+    shown (`stored`), or before anything is (`always`)."""
+
+    ways: tuple[PageWay, ...] = Field(default=("card", "stored", "direct_debit", "wallet"), min_length=1)
+    pay_once: YesNo = True
+    part: PartPayments | None = None
+    plans: tuple[PlanTerms, ...] = Field(default=(), max_length=5)
+    promise: PromiseTerms | None = None
+    step_up: Literal["never", "stored", "always"] = "never"
+
+
 class Reinstatement(Part):
     """Conditions in the merchant's own words, each a sentence that the suspension message quotes. Service comes back
     when `paid_percent` of the claim is paid."""
@@ -227,6 +264,7 @@ class PolicyDocument(Part):
     reinstatement: Reinstatement
     escalate: EscalateTo | None = None
     close: Closing
+    page: SelfService = SelfService()
 
     def silence_for(self, category: Category) -> timedelta:
         """How long nothing is written: only while time alone may heal the decline."""

@@ -29,6 +29,10 @@ class CaseRef(Record):
     def workflow_id(self) -> str:
         return f"{WORKFLOW_ID_PREFIX}/{self.case_id}"
 
+    def customer(self, customer_id: str) -> "CustomerRef":
+        """Whose invoice it is, in the same place."""
+        return CustomerRef(source=self.source, account=self.account, customer_id=customer_id)
+
     @classmethod
     def from_case_id(cls, case_id: str) -> "CaseRef":
         """Raises ValueError when the text is no case id."""

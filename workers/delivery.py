@@ -22,7 +22,7 @@ from activities.store.attempts import LedgerState
 from activities.store.cases import CaseRow, Task
 from activities.store.inbox import InboxRow
 from activities.store.store import Store
-from api.cases import ACTIONS_SOURCE
+from api.actions import ACTIONS_SOURCE
 from api.notices import NOTICES_SOURCE
 from policies.declines import classify
 from policies.events import (

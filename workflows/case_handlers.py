@@ -241,7 +241,12 @@ class CaseHandlers:
     @workflow.query(description="What the next decision rests on: facts, policy, segment")
     def case_now(self) -> CaseNow:
         return CaseNow(
-            case=self._case, facts=self._facts, policy=self._policy, segment=self._segment, closing=self._closing
+            case=self._case,
+            facts=self._facts,
+            policy=self._policy,
+            segment=self._segment,
+            closing=self._closing,
+            now=workflow.now(),
         )
 
     @workflow.query(description="Facts, the next step and why")

@@ -1,10 +1,13 @@
 """What starts a case, what ends it, and what it answers when asked."""
 
 import hashlib
+from typing import Annotated
+
+from pydantic import Field
 
 from policies.base import Record, UtcTime
 from policies.document import PolicySnapshot
-from policies.events import CaseAction, CloseOutcome
+from policies.events import CaseAction, CloseOutcome, CustomerDid
 from policies.facts import CaseFacts
 from policies.keys import CaseRef
 from policies.steps import AnyStep
@@ -72,17 +75,19 @@ class CaseStatus(Record):
 
 class CaseNow(Record):
     """The answer of the `case_now` query: all that the next decision rests on, besides surroundings and time. `facts`
-    and `policy` are None until the case has read its invoice. `closing`: its last step is under way."""
+    and `policy` are None until the case has read its invoice. `closing`: its last step is under way. `now`: the case's
+    own time when it last did something."""
 
     case: CaseRef
     facts: CaseFacts | None = None
     policy: PolicySnapshot | None = None
     segment: str = ""
     closing: bool = False
+    now: UtcTime | None = None
 
 
 class ActionEnvelope(Record):
-    """How a person's action lies in the inbox: the case it is for, and the action."""
+    """How a person's action lies in the inbox: the case it is for, and the action; or what they were seen to do."""
 
     case: CaseRef
-    action: CaseAction
+    action: Annotated[CaseAction | CustomerDid, Field(discriminator="kind")]

@@ -6,14 +6,20 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from policies.base import Record
+from policies.instruments import Initiator
 from policies.money import Money
 
 
 class FraudQuestion(Record):
+    """`recent_tries`: tries on the customer's page within the last hour without success, this one included; cards are
+    tested by trying many."""
+
     customer_id: str
     credential_id: str
     amount: Money
     now: datetime
+    initiator: Initiator = Initiator.MERCHANT
+    recent_tries: int = 0
 
 
 class Clear(Record):
