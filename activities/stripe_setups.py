@@ -65,7 +65,7 @@ class StripeSetups:
         """Raises Misconfigured without a publishable key, and for a debit in a currency that has none at Stripe."""
         key = self._key()
         with silence_is_unavailable():
-            asked = await self._confirming(request.credential_id) if request.credential_id else _taking(request)
+            asked = await self._asked(request)
             intent = await self._stripe.post(
                 "/v1/setup_intents", customer=request.customer_id, usage="off_session", **asked
             )
@@ -122,6 +122,25 @@ class StripeSetups:
             raise Misconfigured("publishable_key of this Stripe account is no publishable key, pk_…")
         return self._publishable_key
 
+    async def _asked(self, request: SessionRequest) -> dict[str, Any]:
+        """Apple Pay and Google Pay are cards at Stripe; which other wallets there are hangs on account and country, so
+        Stripe chooses among those that are switched on."""
+        if request.credential_id:
+            return await self._confirming(request.credential_id)
+        if request.payment_type is PaymentType.CARD:
+            return {"payment_method_types": ["card"]}
+        if request.payment_type is PaymentType.BANK_DEBIT:
+            return _debit_in(request.owed.currency if request.owed else await self._currency_of(request.customer_id))
+        return {
+            "automatic_payment_methods": {"enabled": True},
+            "excluded_payment_method_types": list(DEBITS.values()),
+        }
+
+    async def _currency_of(self, customer_id: str) -> str | None:
+        """In which Stripe bills the customer; None before their first invoice."""
+        customer = await self._stripe.get(f"/v1/customers/{in_path(customer_id)}")
+        return (customer.optional_text("currency") or "").upper() or None
+
     async def _confirming(self, credential_id: str) -> dict[str, Any]:
         """The bank wants to see the customer, so 3-D Secure is asked for wherever the card has it."""
         method = await self._stripe.get(f"/v1/payment_methods/{in_path(credential_id)}")
@@ -150,17 +169,7 @@ class StripeSetups:
         await self._stripe.post(f"/v1/subscriptions/{in_path(subscription.id('id'))}", **changes)
 
 
-def _taking(request: SessionRequest) -> dict[str, Any]:
-    """Apple Pay and Google Pay are cards at Stripe; which other wallets there are hangs on account and country, so
-    Stripe chooses among those that are switched on."""
-    if request.payment_type is PaymentType.CARD:
-        return {"payment_method_types": ["card"]}
-    if request.payment_type is PaymentType.WALLET:
-        return {
-            "automatic_payment_methods": {"enabled": True},
-            "excluded_payment_method_types": list(DEBITS.values()),
-        }
-    currency = request.owed.currency if request.owed else None
+def _debit_in(currency: str | None) -> dict[str, Any]:
     debit = DEBITS.get(currency or "")
     if debit is None:
         raise Misconfigured(f"Stripe sets up no direct debits in {currency or 'a currency that nobody named'}")

@@ -40,7 +40,7 @@ def form(text: str) -> Thing:
     return read
 
 
-def give(world: StripeWorld, setup: Thing, method: Thing) -> None:
+def give(setup: Thing, method: Thing) -> None:
     """The customer filled the fields in, and the bank agreed: the way to pay is the customer's from then on."""
     method["customer"] = setup["customer"]
     setup.update(status="succeeded", payment_method=method["id"], last_setup_error=None)

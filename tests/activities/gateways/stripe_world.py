@@ -46,7 +46,13 @@ class StripeWorld:
     # Who and what
 
     def customer(self, **fields: Any) -> Thing:
-        person = {"name": "Ada Example", "email": "ada@shop.example", "phone": None, "preferred_locales": ["de"]}
+        person = {
+            "name": "Ada Example",
+            "email": "ada@shop.example",
+            "phone": None,
+            "preferred_locales": ["de"],
+            "currency": "eur",
+        }
         address = {"country": "DE", "state": None, "postal_code": "10115"}
         settings: Thing = {"default_payment_method": None}
         return self.add("cus", "customer", **{**person, "address": address, "invoice_settings": settings, **fields})
@@ -65,6 +71,9 @@ class StripeWorld:
     def debit(self, customer: Thing, behaves: str = "processing") -> Thing:
         debit = {"country": "DE", "bank_code": "10010010", "fingerprint": f"fp{len(self.things)}", "last4": "3000"}
         return self._method(customer, behaves, True, type="sepa_debit", sepa_debit=debit)
+
+    def link(self, customer: Thing, default: bool = True) -> Thing:
+        return self._method(customer, "pays", default, type="link", link={"email": "ada@shop.example"})
 
     def _method(self, customer: Thing, behaves: str, default: bool, **fields: Any) -> Thing:
         method = self.add("pm", "payment_method", customer=customer["id"], **fields)

@@ -1,17 +1,12 @@
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import aiohttp
 import pytest
 
 from activities.errors import Misconfigured, Unavailable
-from activities.gateways.accounts import StripeAccount
 from activities.gateways.contract import (
     Declined,
-    Gateway,
-    GatewayCharge,
     NeverArrived,
     Pending,
     Succeeded,
@@ -23,72 +18,10 @@ from policies.declines import Category, Retryable
 from policies.instruments import Initiator, Network, PaymentType
 from policies.money import Money
 from tests.activities.gateways.contract import NO_ANSWER, Charge, GatewayContract, sent
-from tests.activities.gateways.stripe_server import KEY, LocalStripe, local_stripe
-from tests.activities.gateways.stripe_world import Thing
+from tests.activities.gateways.stripe_server import LocalStripe, local_stripe
+from tests.activities.gateways.stripe_stand import StripeStand
 from tests.fixtures.sandbox import START
-from tests.fixtures.troubled import Trouble, troubled
-
-BEHAVES = {
-    Charge.PAYS: "pays",
-    Charge.IS_DECLINED: "insufficient_funds",
-    Charge.IS_DECLINED_STRANGELY: "sunspots",
-    Charge.IS_REFUSED: "pays",
-}
-NOBODYS = "pm_nobody_has"
-
-
-class StripeStand:
-    """With `owned_here` false the invoice stands somewhere else, and Stripe takes the sum alone."""
-
-    def __init__(self, stripe: LocalStripe, session: aiohttp.ClientSession, owned_here: bool = True) -> None:
-        self.stripe, self.session, self.owned_here = stripe, session, owned_here
-        self.world = stripe.world
-        self.gateway: Gateway = StripeGateway(stripe.account(), session)
-
-    async def charge_that(self, comes_to: Charge) -> GatewayCharge:
-        customer = self.world.customer()
-        if comes_to is Charge.IS_PENDING:
-            return self.charge_of(customer, self.world.debit(customer)["id"])
-        card = self.world.card(customer, BEHAVES[comes_to])
-        return self.charge_of(customer, NOBODYS if comes_to is Charge.IS_REFUSED else card["id"])
-
-    def charge_of(self, customer: Thing, credential_id: str, key: str = "att_first", **fields: Any) -> GatewayCharge:
-        return GatewayCharge(
-            key=key,
-            invoice_id=self.world.invoice(customer)["id"] if self.owned_here else "inv_elsewhere",
-            credential_id=credential_id,
-            customer_id=customer["id"],
-            amount=Money(amount_minor=2900, currency="EUR"),
-            now=START,
-            owned_here=self.owned_here,
-            **fields,
-        )
-
-    def card_that(self, behaves: str, **fields: Any) -> GatewayCharge:
-        customer = self.world.customer()
-        return self.charge_of(customer, self.world.card(customer, behaves)["id"], **fields)
-
-    async def money_taken(self, charge: GatewayCharge) -> int:
-        made = [c for c in self.world.all("charge") if c["customer"] == charge.customer_id]
-        return sum(c["status"] == "succeeded" for c in made)
-
-    @asynccontextmanager
-    async def troubled(self, trouble: Trouble) -> AsyncIterator[tuple[Gateway, GatewayCharge]]:
-        charge = await self.charge_that(Charge.PAYS)
-        if trouble is Trouble.REFUSES:
-            async with self.troubled_readings(trouble) as gateway:
-                yield gateway, charge
-            return
-        self.stripe.trouble = trouble
-        seconds = 2.0 if trouble is Trouble.HANGS else 20.0
-        yield StripeGateway(self.stripe.account(timeout_seconds=seconds), self.session), charge
-        self.stripe.trouble = None
-
-    @asynccontextmanager
-    async def troubled_readings(self, trouble: Trouble) -> AsyncIterator[Gateway]:
-        async with troubled(trouble) as url:
-            account = StripeAccount.model_validate({"api_key": KEY, "base_url": url, "timeout_seconds": 1.0})
-            yield StripeGateway(account, self.session)
+from tests.fixtures.troubled import Trouble
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from policies.instruments import Initiator, Network, PaymentType
 from policies.money import Money
 from tests.activities.gateways.stripe_server import local_stripe
 from tests.activities.gateways.stripe_setup_server import give, refuse
+from tests.activities.gateways.stripe_stand import StripeStand
 from tests.activities.gateways.stripe_world import Thing
-from tests.activities.gateways.test_stripe import StripeStand
 from tests.fixtures.troubled import Trouble
 
 BACK = "https://shop.example/back"
@@ -78,11 +78,19 @@ class TestTheSession:
         if debit in ("us_bank_account", "acss_debit"):
             assert setup["payment_method_options"][debit]["verification_method"] == "instant"
 
-    @pytest.mark.parametrize("owed", [None, Money(amount_minor=2900, currency="JPY")])
-    async def test_a_debit_that_stripe_has_not_is_never_asked_for(self, stand: StripeStand, owed: Money | None) -> None:
+    async def test_a_debit_of_which_nobody_named_the_sum_is_in_the_customer_s_currency(
+        self, stand: StripeStand
+    ) -> None:
+        _, setup = await opened(stand, stand.world.customer(currency="gbp"), payment_type=PaymentType.BANK_DEBIT)
+        assert setup["payment_method_types"] == ["bacs_debit"]
+
+    @pytest.mark.parametrize("currency", [None, "jpy"])
+    async def test_a_debit_that_stripe_has_not_is_never_asked_for(
+        self, stand: StripeStand, currency: str | None
+    ) -> None:
         with pytest.raises(Misconfigured):
-            await opened(stand, stand.world.customer(), payment_type=PaymentType.BANK_DEBIT, owed=owed)
-        assert stand.stripe.asked == []
+            await opened(stand, stand.world.customer(currency=currency), payment_type=PaymentType.BANK_DEBIT)
+        assert stand.world.all("setup_intent") == []
 
     async def test_wallets_are_those_that_the_account_has_and_no_debits(self, stand: StripeStand) -> None:
         session, setup = await opened(stand, stand.world.customer(), payment_type=PaymentType.WALLET)
@@ -120,7 +128,7 @@ class TestWhatCameOfIt:
         customer = stand.world.customer()
         session, setup = await opened(stand, customer)
         card = stand.world.card(customer, network="mastercard", default=False)
-        give(stand.world, setup, card)
+        give(setup, card)
         given = await stand.gateway.given(customer["id"], session.reference, {"setup_intent": "forged"})
         assert isinstance(given, StoredMethod)
         assert (given.credential_id, given.last4, given.expires) == (card["id"], "4242", "2027-11")
@@ -131,7 +139,7 @@ class TestWhatCameOfIt:
     async def test_a_given_debit_is_one(self, stand: StripeStand) -> None:
         customer = stand.world.customer()
         session, setup = await opened(stand, customer)
-        give(stand.world, setup, stand.world.debit(customer))
+        give(setup, stand.world.debit(customer))
         given = await stand.gateway.given(customer["id"], session.reference, {})
         assert isinstance(given, StoredMethod)
         assert (given.instrument.payment_type, given.last4) == (PaymentType.BANK_DEBIT, "3000")
@@ -170,7 +178,7 @@ class TestWhatCameOfIt:
     async def test_another_customer_s_session_is_nobody_s(self, stand: StripeStand) -> None:
         victim, thief = stand.world.customer(), stand.world.customer()
         session, setup = await opened(stand, victim)
-        give(stand.world, setup, stand.world.card(victim))
+        give(setup, stand.world.card(victim))
         assert await stand.gateway.given(thief["id"], session.reference, {}) == NotGiven(why="unknown")
 
     @pytest.mark.parametrize("reference", ["seti_nobody_has", "../customers/cus_1", "pi_1?x="])
