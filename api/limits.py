@@ -37,7 +37,7 @@ class Limits:
         self._rates = rates or {}
         self._networks = networks or {}
         self._proxies = proxies
-        self._accounts, self._callers = _Buckets(clock), _Buckets(clock, CALLERS_REMEMBERED)
+        self._accounts, self._callers = Buckets(clock), Buckets(clock, CALLERS_REMEMBERED)
 
     def seconds_to_wait(self, place: str) -> float:
         """0 when the account may send one delivery more; it then counts."""
@@ -47,15 +47,15 @@ class Limits:
     def seconds_a_caller_waits(self, place: str, request: web.Request) -> float:
         """The same for the address that knocks, whatever it brings."""
         rate = _first_that_fits(self._rates, place)
-        return self._callers.seconds_to_wait((place, self._caller(request)), rate) if rate else 0.0
+        return self._callers.seconds_to_wait((place, self.caller(request)), rate) if rate else 0.0
 
     def may_come_from(self, place: str, request: web.Request) -> bool:
         networks = _first_that_fits(self._networks, place)
         if networks is None:
             return True
-        return _lies_in(self._caller(request), networks)
+        return _lies_in(self.caller(request), networks)
 
-    def _caller(self, request: web.Request) -> Address | None:
+    def caller(self, request: web.Request) -> Address | None:
         """Of the addresses on the way the last that is no proxy of ours; what stands before it may be made up. A proxy
         may add a line of its own below the one that the caller wrote: all lines are one list."""
         lines = ",".join(request.headers.getall("X-Forwarded-For", ()))
@@ -66,16 +66,21 @@ class Limits:
         return caller
 
 
-class _Buckets:
-    """`most`: so many are remembered; the one that was used the longest time ago is forgotten."""
+class Buckets:
+    """`most`: so many are remembered; the one that was used the longest time ago is forgotten. `burst_seconds`: so much
+    of the rate a full bucket holds."""
 
-    def __init__(self, clock: Callable[[], float], most: int | None = None) -> None:
+    def __init__(
+        self, clock: Callable[[], float], most: int | None = None, burst_seconds: float = BURST_SECONDS
+    ) -> None:
         self._clock = clock
         self._most = most
+        self._burst_seconds = burst_seconds
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def seconds_to_wait(self, key: Hashable, rate: float) -> float:
-        now, full = self._clock(), max(rate * BURST_SECONDS, 1.0)
+        """0 when there is room for one more, which then counts. `rate`: so many a second."""
+        now, full = self._clock(), max(rate * self._burst_seconds, 1.0)
         left, since = self._buckets.pop(key, (full, now))
         left = min(full, left + (now - since) * rate)
         wait = 0.0 if left >= 1 else (1 - left) / rate

@@ -3,6 +3,7 @@
 from activities.store.attempts import AttemptLedger
 from activities.store.cases import Cases
 from activities.store.channel_stops import ChannelStops
+from activities.store.checkouts import Checkouts
 from activities.store.customers import Customers
 from activities.store.database import Pool
 from activities.store.dead_letters import DeadLetters
@@ -12,6 +13,8 @@ from activities.store.gateway_health import GatewayHealthStore
 from activities.store.history import History
 from activities.store.inbox import Inbox
 from activities.store.messages import ContactLedger
+from activities.store.page_access import PageCodes, PageTries
+from activities.store.pay_links import PayLinks
 from activities.store.push_devices import Devices
 from activities.store.refusals import Refusals
 from activities.store.sources import Sources
@@ -36,3 +39,7 @@ class Store:
         self.push_devices = Devices(pool)
         self.feed = Feed(pool)
         self.gateway_health = GatewayHealthStore(pool)
+        self.pay_links = PayLinks(pool)
+        self.page_codes = PageCodes(pool)
+        self.page_tries = PageTries(pool)
+        self.checkouts = Checkouts(pool)

@@ -35,9 +35,7 @@ def spread(count: int, last: timedelta, apart: timedelta = timedelta(minutes=1))
         (9, timedelta(minutes=10), AskPerson(until=NOW + timedelta(minutes=46))),
     ],
 )
-def test_each_try_within_an_hour_costs_more_than_the_one_before(
-    count: int, last: timedelta, verdict: Verdict
-) -> None:
+def test_each_try_within_an_hour_costs_more_than_the_one_before(count: int, last: timedelta, verdict: Verdict) -> None:
     assert may_try(spread(count, last), NOW) == verdict
 
 

@@ -1,0 +1,49 @@
+"""Which links to the customer's page still open it. The signature says that we made one; here stands whether it was
+sent, and whether a newer one, a payment or a closed case has ended it."""
+
+from datetime import datetime
+from typing import Literal
+
+from activities.links import PayLink
+from activities.store.database import Pool, queries
+from policies.keys import CustomerRef
+
+Because = Literal["newer", "paid", "closed", "erased"]
+UNKNOWN = "unknown"
+"""Of a link that nobody has written down: it opens nothing."""
+
+
+class PayLinks:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._queries = queries("pay_links")
+
+    async def made(self, link: PayLink, channel: str, at: datetime) -> None:
+        """Before it goes out. Saying it twice is saying it once; one that was revoked stays so. `channel`: that of the
+        message, or `wall`."""
+        async with self._pool.acquire() as connection:
+            await self._queries.made(
+                connection, link_id=link.link_id, **link.customer.model_dump(), channel=channel, made_at=at
+            )
+
+    async def newest(self, link: PayLink, channel: str, at: datetime) -> None:
+        """A provider has taken the message, so earlier links of this customer on this channel end. One whose message
+        may never have arrived ends none."""
+        async with self._pool.acquire() as connection:
+            await self._queries.newest(
+                connection, link_id=link.link_id, **link.customer.model_dump(), channel=channel, at=at
+            )
+
+    async def revoke_all(self, customer: CustomerRef, because: Because, at: datetime) -> None:
+        """Those that were made so far; the first reason stays."""
+        async with self._pool.acquire() as connection:
+            await self._queries.revoke_all(connection, **customer.model_dump(), because=because, at=at)
+
+    async def is_revoked(self, link: PayLink) -> str | None:
+        """Why it opens nothing any more; None when it does."""
+        async with self._pool.acquire() as connection:
+            row = await self._queries.state_of(connection, link_id=link.link_id, **link.customer.model_dump())
+        if row is None:
+            return UNKNOWN
+        because: str | None = row["revoked_because"]
+        return because
