@@ -95,6 +95,19 @@ def decline_of(transaction: Any, initiator: Initiator = Initiator.MERCHANT) -> D
     return decline
 
 
+def decline_of_verification(verification: Any) -> Decline:
+    """Why a card was not taken in: the bank, Braintree's own rules or nobody that answered. Its card is told as plain
+    fields, which the SDK makes no object of."""
+    card = field(verification, "credit_card") or {}
+    return classify(
+        GATEWAY,
+        _code(verification) or verification.status,
+        _text(verification, "network_response_code"),
+        network=Network.named(card.get("card_type")),
+        initiator=Initiator.CUSTOMER,
+    )
+
+
 def _code(transaction: Any) -> str | None:
     """Which field tells why depends on who refused. A processor's code of 1xxx says that it approved."""
     match transaction.status:

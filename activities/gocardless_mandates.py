@@ -149,6 +149,7 @@ def _method(mandate: Mandate, account: BankAccount | None) -> StoredMethod:
         credential_id=mandate.id,
         instrument=instrument_of(mandate.scheme, account),
         fingerprint=account.id if account else None,
+        last4=account.last4 if account else None,
     )
 
 

@@ -88,6 +88,13 @@ class BankAccount(Record):
     id: str
     country_code: str | None = None
     bank_name: str | None = None
+    account_number_ending: str | None = None
+
+    @property
+    def last4(self) -> str | None:
+        """GoCardless tells the last few digits, in some schemes two."""
+        ending = self.account_number_ending
+        return ending[-4:] if ending and ending.isascii() and ending.isalnum() else None
 
 
 class EventDetails(Record):

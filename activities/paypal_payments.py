@@ -128,10 +128,15 @@ class BillingInfo(Record):
 class _VaultCard(Record):
     brand: str | None = None
     expiry: str | None = None
+    last_digits: str | None = None
 
     @property
     def month_of_expiry(self) -> str | None:
         return self.expiry if self.expiry and _MONTH.fullmatch(self.expiry) else None
+
+    @property
+    def last4(self) -> str | None:
+        return self.last_digits[-4:] if self.last_digits and self.last_digits.isdecimal() else None
 
 
 class PaymentSource(Record):

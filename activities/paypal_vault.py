@@ -13,9 +13,10 @@ from uuid import uuid4
 from activities.errors import Misconfigured, Unavailable
 from activities.gateways.contract import NotGiven, SessionRequest, StoredMethod, UpdateSession
 from activities.paypal_client import Answer, NoAnswer, PayPalClient, in_path
-from activities.paypal_payments import PaymentSource
+from activities.paypal_orders import PAYER_REFUSED
+from activities.paypal_payments import PaymentSource, decline_of
 from policies.base import Record
-from policies.instruments import PaymentType
+from policies.instruments import Initiator, PaymentType
 
 METHODS_A_PAGE = 20
 
@@ -126,6 +127,9 @@ class PayPalVault:
             return NotGiven(why="unfinished")
         if ALREADY_EXCHANGED in answer.words or setup.status in EXCHANGED:
             return await self._by_payer(setup.payment_source.payer_id, customer_id)
+        if refused := next((word for word in answer.words if word in PAYER_REFUSED), None):
+            decline = decline_of(None, refused, setup.payment_source.instrument, Initiator.CUSTOMER)
+            return NotGiven(why="refused", decline=decline)
         raise answer.misconfigured()
 
     async def _by_payer(self, payer_id: str | None, customer_id: str) -> StoredMethod | NotGiven:
@@ -153,4 +157,5 @@ def _method(token: _Token) -> StoredMethod:
         credential_id=token.id,
         instrument=token.payment_source.instrument,
         expires=card.month_of_expiry if card else None,
+        last4=card.last4 if card else None,
     )

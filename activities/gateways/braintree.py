@@ -6,6 +6,9 @@ carries our key as its order id. Neither knows idempotency keys: the SDK's `retr
 and `apiRequestKey` is promised for GraphQL only. So the records are read before anything is sent, and `keys_live_for`
 is zero: what was sent once is never sent again.
 
+A retry takes the money from the subscription's own way to pay, so another one is put on the subscription first and
+stays there: nobody lends a card to a subscription for once.
+
 Whatever sum a retry collects, Braintree sets the balance to zero and the subscription active again: so no part of what
 is owed is collected that way.
 
@@ -15,7 +18,8 @@ www.braintreepayments.com/docs/java/subscriptions/retry_charge (what a sum of ou
 """
 
 from collections import OrderedDict
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from activities.braintree_client import (
@@ -26,8 +30,8 @@ from activities.braintree_client import (
     braintree,
     clear,
     codes_of,
-    told_at,
 )
+from activities.braintree_methods import BraintreeMethods
 from activities.braintree_transactions import (
     GATEWAY,
     UNDER_WAY,
@@ -35,7 +39,6 @@ from activities.braintree_transactions import (
     created_at,
     credential_of,
     field,
-    instrument_of_method,
     is_paid,
     is_refused,
     money,
@@ -51,7 +54,9 @@ from activities.gateways.contract import (
     GatewayCharge,
     LookUpOutcome,
     NeverArrived,
+    NotGiven,
     SentCharge,
+    SessionRequest,
     StoredMethod,
     Unknown,
     UpdateSession,
@@ -83,12 +88,14 @@ class BraintreeGateway:
         lists_methods=True,
         refreshes_cards=True,
         opens_update_sessions=True,
+        update_types=(PaymentType.CARD,),
         api_version=braintree.Configuration.api_version(),
     )
 
     def __init__(self, account: BraintreeAccount, threads: Threads) -> None:
         self._account = account
         self._client = BraintreeClient(account, threads)
+        self._methods = BraintreeMethods(self._client, account)
         self._first_seen: OrderedDict[str, datetime] = OrderedDict()
 
     def close(self) -> None:
@@ -113,32 +120,23 @@ class BraintreeGateway:
 
     @clear
     async def payment_methods(self, customer_id: str) -> tuple[StoredMethod, ...]:
-        customer = await self._client.find(
-            lambda gateway: gateway.customer.find(customer_id),
-            lambda gateway: gateway.customer.search(braintree.CustomerSearch.id == customer_id),
-        )
-        methods = [] if customer is None else customer.payment_methods
-        stored = [_stored(method) for method in methods if field(method, "token")]
-        return tuple(sorted(stored, key=lambda method: not method.is_default))
+        return await self._methods.listed(customer_id)
 
     @clear
     async def refreshed(self, customer_id: str, credential_id: str, since: datetime) -> StoredMethod | None:
-        """Braintree's account updater renews a card under its own token. It does not say so of a single card; what
-        tells is that the card was changed after `since` and has not expired."""
-        customer = await self._client.find(
-            lambda gateway: gateway.customer.find(customer_id),
-            lambda gateway: gateway.customer.search(braintree.CustomerSearch.id == customer_id),
-        )
-        for method in [] if customer is None else customer.payment_methods:
-            changed = field(method, "updated_at")
-            if method.token == credential_id and isinstance(method, braintree.CreditCard) and changed:
-                return None if method.is_expired or told_at(changed) <= since else _stored(method)
-        return None
+        return await self._methods.refreshed(customer_id, credential_id, since)
 
-    async def update_session(self, customer_id: str, return_url: str) -> UpdateSession:
-        """A token for Braintree's fields in our page; it lives for 24 hours at most."""
-        token = await self._client.read(lambda gateway: _client_token(gateway, customer_id))
-        return UpdateSession(reference=customer_id, client_token=token)
+    @clear
+    async def update_session(self, request: SessionRequest) -> UpdateSession:
+        return await self._methods.session(request)
+
+    @clear
+    async def given(self, customer_id: str, reference: str, result: Mapping[str, str]) -> StoredMethod | NotGiven:
+        return await self._methods.given(customer_id, reference, result)
+
+    @clear
+    async def keep_for_later(self, customer_id: str, credential_id: str, invoice_id: str) -> None:
+        await self._methods.kept(customer_id, credential_id, invoice_id)
 
     # Claims of Braintree's own: a subscription's billing period
 
@@ -153,16 +151,13 @@ class BraintreeGateway:
         if charge.amount.amount_minor > owed.amount_minor > 0:
             return Unknown(reason=f"Braintree's balance is {owed} by now: nothing was sent; its owner knows more")
         if subscription.payment_method_token != charge.credential_id:
-            await self._change_method(subscription_id, charge.credential_id)
+            if not charge.keep:
+                raise Misconfigured("Braintree retries a subscription only on the way to pay that it keeps for later")
+            await self._methods.put_on_subscription(subscription_id, charge.credential_id)
         return await self._moved(
             charge,
             lambda gateway: gateway.subscription.retry_charge(subscription_id, amount_text(charge.amount), True),
         )
-
-    async def _change_method(self, subscription_id: str, credential_id: str) -> None:
-        """Moves no money because proration is switched off in the request: with it Braintree would charge at once."""
-        change = {"payment_method_token": credential_id, "options": {"prorate_charges": False}}
-        accepted(await self._client.read(lambda gateway: gateway.subscription.update(subscription_id, change)))
 
     async def _retry_since(self, charge: GatewayCharge, since: datetime) -> Any:
         """The subscription's transaction that may be this attempt: same sum, same credential, made since. A retry that
@@ -257,27 +252,3 @@ def _cannot_be_retried(subscription: Any) -> Unknown:
             "the subscription is active though its payment failed: Braintree retries only past due ones"
         )
     return Unknown(reason=f"the subscription is {subscription.status}: nothing was sent; its owner knows more")
-
-
-def _client_token(gateway: Any, customer_id: str) -> str:
-    try:
-        token: str = gateway.client_token.generate({"customer_id": customer_id})
-    except ValueError:
-        # The SDK's only way to hand on a validation error here.
-        raise Misconfigured("Braintree gives no client token for this customer") from None
-    return token
-
-
-def _stored(method: Any) -> StoredMethod:
-    instrument = instrument_of_method(method)
-    return StoredMethod(
-        credential_id=method.token,
-        instrument=instrument,
-        fingerprint=instrument.fingerprint,
-        expires=_expires(field(method, "expiration_year"), field(method, "expiration_month")),
-        is_default=bool(field(method, "default")),
-    )
-
-
-def _expires(year: str | None, month: str | None) -> str | None:
-    return date(int(year), int(month), 1).strftime("%Y-%m") if year and month else None

@@ -5,7 +5,9 @@ Checks the Basic authentication and the version header, keeps subscriptions, cus
 `api-error-response`), and pages searches by two. In the place of the money it can have a `Trouble`, take the money and
 hang up, or find that somebody else was faster.
 
-Not covered: creating customers and cards, settlement by time, Braintree's own retries, its duplicate checking, risk and
+Customers' cards: `braintree_vault_server.py`.
+
+Not covered: creating customers, settlement by time, Braintree's own retries, its duplicate checking, risk and
 3-D Secure beyond their codes, GraphQL, limits of rate, the body of a 404 (no page says what it is; here it is empty).
 What it answers was written from the client's source and Braintree's reference, not recorded.
 """
@@ -21,6 +23,7 @@ from aiohttp import web
 
 from activities.sources.reading import Node
 from activities.sources.xml_reading import xml_of
+from tests.activities.gateways.braintree_vault_server import Vault, answer_of, refused
 from tests.activities.gateways.braintree_world import World
 from tests.activities.gateways.braintree_xml import Items, document, error
 from tests.fixtures.troubled import _ANSWERS as ANSWERS
@@ -58,9 +61,8 @@ class BraintreeServer:
                 web.get(under + "/transactions/{id}", self._transaction),
                 web.post(under + "/transactions", self._charge),
                 web.get(under + "/customers/{id}", self._customer),
-                web.get(under + "/payment_methods/any/{id}", self._method),
+                *Vault(self.world, BODY).routes(under),
                 web.get(under + "/merchant_accounts/{id}", self._merchant_account),
-                web.post(under + "/client_token", self._client_token),
                 web.post(under + "/{things}/advanced_search_ids", self._search),
                 web.post(under + "/transactions/advanced_search", self._page),
             ]
@@ -113,9 +115,9 @@ class BraintreeServer:
         if subscription and self.somebody_is_faster:
             subscription.status = self.somebody_is_faster
         if subscription and subscription.status != "Past Due":
-            return _refused({"transaction": "91531"})
+            return refused({"transaction": "91531"})
         if method is None:
-            return _refused({"transaction": "91518"})
+            return refused({"transaction": "91518"})
         assert asked.part("options").text("submit_for_settlement") == "true"
         currency = "USD" if asked.optional_text("merchant_account_id") == "shop_usd" else "EUR"
         made = self.world.transact(
@@ -124,8 +126,8 @@ class BraintreeServer:
         if self.forgets:
             del made[self.forgets]
         elif made["status"] in ("processor_declined", "gateway_rejected", "failed"):
-            return _xml(error("refused", transaction=made), 422)
-        return _xml(document("transaction", made), 201)
+            return answer_of(error("refused", transaction=made), 422)
+        return answer_of(document("transaction", made), 201)
 
     async def _in_trouble(self, request: web.Request, trouble: Trouble) -> web.StreamResponse:
         if trouble in ANSWERS:
@@ -146,7 +148,7 @@ class BraintreeServer:
         found = self.world.subscriptions.get(request.match_info["id"])
         if found and found.id in self.finds_only_by_search:
             found = None
-        return _xml(document("subscription", found.as_told())) if found else web.Response(status=404)
+        return answer_of(document("subscription", found.as_told())) if found else web.Response(status=404)
 
     async def _update(self, request: web.Request) -> web.StreamResponse:
         if self.trouble_with_cards is not None:
@@ -155,25 +157,25 @@ class BraintreeServer:
         asked: Node = request[BODY]
         token = asked.text("payment_method_token")
         if token not in self.world.methods:
-            return _refused({"subscription": "91903"})
+            return refused({"subscription": "91903"})
         subscription.payment_method_token = token
         if self.world.proration and asked.part("options").optional_text("prorate_charges") != "false":
             self.world.transact(self.world.methods[token], subscription.balance, subscription)
-        return _xml(document("subscription", subscription.as_told()))
+        return answer_of(document("subscription", subscription.as_told()))
 
     async def _cancel(self, request: web.Request) -> web.Response:
         subscription = self.world.subscriptions[request.match_info["id"]]
         subscription.status = self.somebody_is_faster or subscription.status
         if subscription.status == "Canceled":
-            return _refused({"subscription": "81905"})
+            return refused({"subscription": "81905"})
         subscription.status = "Canceled"
-        return _xml(document("subscription", subscription.as_told()))
+        return answer_of(document("subscription", subscription.as_told()))
 
     # Readings
 
     async def _transaction(self, request: web.Request) -> web.Response:
         found = self.world.transactions.get(request.match_info["id"])
-        return _xml(document("transaction", found)) if found else web.Response(status=404)
+        return answer_of(document("transaction", found)) if found else web.Response(status=404)
 
     async def _customer(self, request: web.Request) -> web.Response:
         customer_id = request.match_info["id"]
@@ -186,18 +188,10 @@ class BraintreeServer:
             "credit_cards": Items("credit_card", [method.stored for method in own if not method.bank]),
             "us_bank_accounts": Items("us_bank_account", [method.stored for method in own if method.bank]),
         }
-        return _xml(document("customer", told))
-
-    async def _method(self, request: web.Request) -> web.Response:
-        return _xml(document("credit_card", self.world.methods[request.match_info["id"]].stored))
+        return answer_of(document("customer", told))
 
     async def _merchant_account(self, request: web.Request) -> web.Response:
-        return _xml(document("merchant_account", {"id": request.match_info["id"], "currency_iso_code": "EUR"}))
-
-    async def _client_token(self, request: web.Request) -> web.Response:
-        if request[BODY].text("customer_id") not in self.world.customers:
-            return _refused({"client_token": "92804"})
-        return _xml(document("client_token", {"value": "made-up-client-token"}), 201)
+        return answer_of(document("merchant_account", {"id": request.match_info["id"], "currency_iso_code": "EUR"}))
 
     async def _search(self, request: web.Request) -> web.Response:
         things: dict[str, Any] = getattr(self.world, request.match_info["things"])
@@ -206,23 +200,15 @@ class BraintreeServer:
             ids = [thing["id"] for thing in things.values() if thing["order_id"] == by_order]
         else:
             ids = [name for name in things if name == asked.part("id").text("is")]
-        return _xml(document("search_results", {"page_size": PAGE, "ids": Items("item", ids)}))
+        return answer_of(document("search_results", {"page_size": PAGE, "ids": Items("item", ids)}))
 
     async def _page(self, request: web.Request) -> web.Response:
         ids: Any = request[BODY].fields["ids"]
         assert len(ids) <= PAGE
         page = Items("transaction", [self.world.transactions[name] for name in ids], kind="collection")
-        return _xml(document("credit_card_transactions", page))
+        return answer_of(document("credit_card_transactions", page))
 
 
 def _hang_up(request: web.Request) -> None:
     assert request.transport is not None
     request.transport.close()
-
-
-def _refused(codes: dict[str, str]) -> web.Response:
-    return _xml(error("refused", codes), 422)
-
-
-def _xml(text: str, status: int = 200) -> web.Response:
-    return web.Response(status=status, text=text, content_type="application/xml")

@@ -1,6 +1,6 @@
 """The adapter with the vendor's own client; behind it a local server that speaks its API, `braintree_server.py`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -12,17 +12,19 @@ from activities.gateways.braintree import BraintreeGateway
 from activities.gateways.contract import (
     Gateway,
     GatewayCharge,
+    UpdateSession,
 )
 from activities.threads import Threads
 from policies.money import Money
 from tests.activities.gateways.braintree_server import MERCHANT, PRIVATE, PUBLIC, BraintreeServer
 from tests.activities.gateways.braintree_world import Method, Subscription
-from tests.activities.gateways.contract import SOME_CHARGE, Charge
+from tests.activities.gateways.contract import SOME_CHARGE, Charge, Customer
 from tests.fixtures.sandbox import START
 from tests.fixtures.troubled import Trouble, troubled
 
 EUROS = Money(amount_minor=2900, currency="EUR")
 KEY = "att_0123456789abcdef0123456789abcdef01234567"
+REFUSED = {"verification": {"status": "processor_declined", "processor_response_code": "2001"}}
 BEHAVES: dict[Charge, dict[str, Any]] = {
     Charge.PAYS: {},
     Charge.IS_DECLINED: {"status": "processor_declined", "code": "2001", "network_code": "51"},
@@ -89,6 +91,23 @@ class BraintreeStand:
 
     async def settle(self, charge: GatewayCharge) -> None:
         raise AssertionError("cards do not settle later")
+
+    async def customer(self) -> str:
+        return self.world.known(f"customer_{len(self.world.customers) + 1}")
+
+    async def in_session(self, session: UpdateSession, customer: Customer) -> Mapping[str, str]:
+        if customer is Customer.LEAVES:
+            return {}
+        return {"nonce": self.world.typed(**(REFUSED if customer is Customer.IS_REFUSED else {}))}
+
+    async def lent_charge(self) -> GatewayCharge:
+        return self.charge_of().model_copy(update={"keep": False})
+
+    async def default_of(self, customer_id: str) -> str | None:
+        """The subscription's way to pay, which is the customer's default as well once it was kept."""
+        (subscription,) = [each for each in self.world.subscriptions.values() if each.customer_id == customer_id]
+        token = subscription.payment_method_token
+        return token if self.world.methods[token].default else None
 
     @asynccontextmanager
     async def troubled(self, trouble: Trouble) -> AsyncIterator[tuple[Gateway, GatewayCharge]]:

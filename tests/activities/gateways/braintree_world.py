@@ -93,25 +93,34 @@ class Subscription:
 
 @dataclass
 class World:
-    """`proration`: the switch of the control panel; with it a new way to pay is charged at once."""
+    """`proration`: the switch of the control panel; with it a new way to pay is charged at once. `nonces`: what a card
+    that was typed in comes to: a refused `verification`, `codes` of validation errors, or nothing of both.
+    `loses_the_next_answer`: of a card that is made."""
 
     now: datetime = START
     proration: bool = True
+    loses_the_next_answer: bool = False
+    nonces: dict[str, dict[str, Any]] = field(default_factory=dict)
     methods: dict[str, Method] = field(default_factory=dict)
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     transactions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def typed(self, **comes_to: Any) -> str:
+        """The nonce of a card that a customer typed into Braintree's fields."""
+        nonce = f"tokencc_bh_{len(self.nonces) + 1:06d}"
+        self.nonces[nonce] = comes_to
+        return nonce
+
+    def known(self, customer_id: str) -> str:
+        person = {"first_name": "Ada", "last_name": "Example", "email": "ada@shop.example"}
+        self.customers[customer_id] = {"id": customer_id, **person}
+        return customer_id
+
     def past_due(self, method: Method, declined_with: str = "2001", **more: Any) -> Subscription:
         """A subscription whose renewal was refused at `START` on another card of the customer, which it still has."""
         number = len(self.subscriptions) + 1
-        customer_id = method.customer_id
-        self.customers[customer_id] = {
-            "id": customer_id,
-            "first_name": "Ada",
-            "last_name": "Example",
-            "email": "ada@shop.example",
-        }
+        customer_id = self.known(method.customer_id)
         old = self.add(Method(f"old_{number}", customer_id, "processor_declined", declined_with, "51"))
         self.add(method)
         subscription = Subscription(f"sub{number}", customer_id, old.token, **more)

@@ -1,18 +1,18 @@
 """The GoCardless gateway on a local server, for its contract and its own tests."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import SecretStr
 
 from activities.gateways.accounts import GoCardlessAccount
-from activities.gateways.contract import Gateway, GatewayCharge
+from activities.gateways.contract import Gateway, GatewayCharge, UpdateSession
 from activities.gateways.gocardless import GoCardlessGateway
 from activities.threads import Threads
 from policies.money import Money
-from tests.activities.gateways.contract import Charge
+from tests.activities.gateways.contract import Charge, Customer
 from tests.activities.gateways.gocardless_server import TOKEN, GoCardlessServer
 from tests.fixtures.sandbox import START
 from tests.fixtures.troubled import Trouble, troubled
@@ -68,6 +68,17 @@ class GoCardlessStand:
         action, details = ENDS[self._ends[charge.key]]
         (payment,) = [each for each in self.paying(charge) if each["status"] == "pending_submission"]
         self.server.settle(payment["id"], action, **details)
+
+    async def customer(self) -> str:
+        customer: str = self.server.customer()["id"]
+        return customer
+
+    async def in_session(self, session: UpdateSession, customer: Customer) -> Mapping[str, str]:
+        if customer is Customer.GIVES:
+            self.server.fulfil(session.reference)
+        if customer is Customer.IS_REFUSED:
+            self.server.fulfil(session.reference)["status"] = "failed"
+        return {}
 
     @asynccontextmanager
     async def troubled(self, trouble: Trouble) -> AsyncIterator[tuple[Gateway, GatewayCharge]]:

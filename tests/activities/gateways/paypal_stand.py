@@ -1,15 +1,15 @@
 """The PayPal gateway on a local server, for its contract and its own tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 
 from activities.gateways.accounts import PayPalAccount
-from activities.gateways.contract import Gateway, GatewayCharge
+from activities.gateways.contract import Gateway, GatewayCharge, UpdateSession
 from activities.gateways.paypal import PayPalGateway
-from tests.activities.gateways.contract import SOME_CHARGE, Charge
+from tests.activities.gateways.contract import SOME_CHARGE, Charge, Customer
 from tests.activities.gateways.paypal_server import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -17,6 +17,7 @@ from tests.activities.gateways.paypal_server import (
     paypal_server,
     troubled_after_login,
 )
+from tests.activities.gateways.paypal_vault_server import approve
 from tests.fixtures.troubled import Trouble
 
 KEY = SOME_CHARGE.key
@@ -47,7 +48,12 @@ class PayPalStand:
 
     def vaulted(self, comes_to: str = "COMPLETED", kind: str = "card", **changes: Any) -> GatewayCharge:
         token = self.world.new_id("8kk8451t")
-        source = {"card": {"brand": "VISA", "expiry": "2027-02"}, "paypal": {}, "venmo": {}, "bank": {}}[kind]
+        source = {
+            "card": {"brand": "VISA", "expiry": "2027-02", "last_digits": "1111"},
+            "paypal": {},
+            "venmo": {},
+            "bank": {},
+        }[kind]
         customer = {"id": "customer_1"}
         self.world.vault[token] = {"id": token, "customer": customer, "payment_source": {kind: source}}
         self.world.comes_to[token] = comes_to
@@ -59,6 +65,17 @@ class PayPalStand:
 
     async def money_taken(self, charge: GatewayCharge) -> int:
         return sum(t["status"] == "COMPLETED" for t in self.world.listed.get(charge.invoice_id, []))
+
+    async def customer(self) -> str:
+        """PayPal makes a customer of whatever id a setup token names."""
+        return self.world.new_id("customer_")
+
+    async def in_session(self, session: UpdateSession, customer: Customer) -> Mapping[str, str]:
+        if customer is not Customer.LEAVES:
+            approve(self.world, session.reference)
+        if customer is Customer.IS_REFUSED:
+            self.world.setups[session.reference]["status"] = "PAYER_ACCOUNT_RESTRICTED"
+        return {"approval_token_id": session.reference}
 
     @asynccontextmanager
     async def troubled(self, trouble: Trouble) -> AsyncIterator[tuple[Gateway, GatewayCharge]]:

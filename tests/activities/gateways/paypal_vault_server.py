@@ -37,11 +37,11 @@ class Vault:
             web.get("/v3/vault/setup-tokens/{id}", self._setup_token),
         ]
 
-    async def _token(self, request: web.Request) -> Answer:
+    async def _token(self, request: web.Request) -> Any:
         found = self.world.vault.get(request.match_info["id"])
         return (200, found) if found else NOT_FOUND
 
-    async def _listed(self, request: web.Request) -> Answer:
+    async def _listed(self, request: web.Request) -> Any:
         customer_id, page = request.query["customer_id"], int(request.query["page"])
         tokens = [each for each in self.world.vault.values() if each["customer"]["id"] == customer_id]
         if not tokens:
@@ -50,7 +50,7 @@ class Vault:
         pages = -(-len(tokens) // self.page)
         return 200, {"payment_tokens": shown, "total_pages": pages, "customer": {"id": customer_id}}
 
-    async def _setup(self, request: web.Request) -> Answer:
+    async def _setup(self, request: web.Request) -> Any:
         body = await request.json()
         ((kind, source),) = body["payment_source"].items()
         context = source.get("experience_context", {})
@@ -70,11 +70,11 @@ class Vault:
         self.world.setups[made_id] = told
         return 201, told
 
-    async def _setup_token(self, request: web.Request) -> Answer:
+    async def _setup_token(self, request: web.Request) -> Any:
         found = self.world.setups.get(request.match_info["id"])
         return (200, found) if found else NOT_FOUND
 
-    async def _exchange(self, request: web.Request) -> Answer:
+    async def _exchange(self, request: web.Request) -> Any:
         token = (await request.json())["payment_source"]["token"]
         assert token["type"] == "SETUP_TOKEN"
         setup = self.world.setups.get(token["id"])

@@ -8,7 +8,6 @@ from activities.errors import Misconfigured
 from activities.gateways.contract import (
     Succeeded,
     Unknown,
-    UpdateSession,
 )
 from policies.instruments import Initiator, Network, PaymentType
 from policies.money import Money
@@ -125,10 +124,3 @@ class TestWaysToPay:
         assert (renewed.credential_id, renewed.expires) == (card.token, "2030-01")
         card.expired = True
         assert await stand.gateway.refreshed(charge.customer_id, card.token, START) is None
-
-    async def test_a_client_token_opens_the_fields_in_our_page(self, stand: BraintreeStand) -> None:
-        charge = stand.charge_of()
-        session = await stand.gateway.update_session(charge.customer_id, "https://shop.example/back")
-        assert session == UpdateSession(reference=charge.customer_id, client_token="made-up-client-token")
-        with pytest.raises(Misconfigured):
-            await stand.gateway.update_session("nobody", "https://shop.example/back")

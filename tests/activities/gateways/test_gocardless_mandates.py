@@ -77,6 +77,7 @@ class TestWhatWasGiven:
         assert isinstance(given, StoredMethod)
         assert given.credential_id == mandate["id"]
         assert (given.instrument.network, given.instrument.issuer) == (Network.SEPA, "BANK OF TESTS")
+        assert given.last4 == "11"
         assert given.fingerprint == mandate["links"]["customer_bank_account"]
         assert await stand.gateway.given(customer["id"], reference, {}) == given, "repeating is safe"
         once = stand.charge_of(old, credential_id=given.credential_id, keep=False)

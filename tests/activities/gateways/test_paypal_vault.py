@@ -23,7 +23,7 @@ async def test_the_vault_is_listed_page_by_page(stand: PayPalStand) -> None:
     ids = [stand.vaulted(kind=kind).credential_id for kind in ("card", "paypal", "card", "bank", "venmo")]
     methods = await stand.gateway.payment_methods("customer_1")
     assert [each.credential_id for each in methods] == ids
-    assert methods[0].expires == "2027-02"
+    assert (methods[0].expires, methods[0].last4) == ("2027-02", "1111")
     assert methods[0].instrument.network is Network.VISA
     assert methods[1].instrument.payment_type is PaymentType.WALLET
     assert methods[3].instrument.payment_type is PaymentType.BANK_DEBIT
