@@ -44,6 +44,11 @@ class NoAnswer(OutsideError):
     """Something may have been sent and no clear answer came: perhaps it had an effect."""
 
 
+class Refused(Misconfigured):
+    """Adyen's clear no to this request: 400, 404 or 422. Only where a customer's browser had a hand in it is that no
+    fault of ours."""
+
+
 class AdyenConnection:
     """`timeout_seconds` bounds the wait for a connection by its half, and then each wait for bytes."""
 
@@ -68,6 +73,12 @@ class AdyenConnection:
         """A session moves no money, so silence is Unavailable."""
         body = {"merchantAccount": self.merchant_account, **session}
         return await self._read(lambda: self._checkout.payments_api.sessions(body), shape)
+
+    async def session_result(self, session_id: str, session_result: str, shape: type[Shape]) -> Shape:
+        """Raises Refused for what Adyen does not know or take."""
+        path, query = quote(session_id, safe=""), {"sessionResult": quote(session_result, safe="")}
+        payments = self._checkout.payments_api
+        return await self._read(lambda: payments.get_result_of_payment_session(path, query_parameters=query), shape)
 
     async def stored_methods(self, customer_id: str, shape: type[Shape]) -> Shape:
         asked = {"shopperReference": customer_id, "merchantAccount": self.merchant_account}
@@ -132,6 +143,8 @@ def _refuse_what_is_no_yes(answer: requests.Response) -> None:
         raise RateLimited("Adyen asks us to slow down", _seconds(answer.headers.get("Retry-After")))
     if word == UNDER_WAY or answer.headers.get("transient-error", "").lower() == "true":
         raise NoAnswer(f"Adyen answered {status} {word}: the request is under way, or was processed before")
+    if status in (400, 404, 422):
+        raise Refused(f"Adyen refused: {status} {word}")
     if 400 <= status < 500 and status != 408:
         raise Misconfigured(f"Adyen refused: {status} {word}")
     if not 200 <= status < 300:

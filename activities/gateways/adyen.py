@@ -8,10 +8,12 @@ docs.adyen.com/online-payments/payment-result-codes, /tokenization, /development
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from activities.adyen_client import API_VERSION, AdyenConnection, NoAnswer, in_adyens_units
+from activities.adyen_sessions import CARD, DEBITS, AdyenSessions
 from activities.errors import Misconfigured
 from activities.gateways.accounts import AdyenAccount
 from activities.gateways.contract import (
@@ -20,8 +22,10 @@ from activities.gateways.contract import (
     Declined,
     GatewayCharge,
     LookUpOutcome,
+    NotGiven,
     Pending,
     SentCharge,
+    SessionRequest,
     StoredMethod,
     Succeeded,
     Unknown,
@@ -30,23 +34,15 @@ from activities.gateways.contract import (
 from activities.sources.adyen_refusals import AUTHENTICATION_REQUIRED, INFERRED, RAW_CODES, network_of, raw_code
 from activities.sources.reading import Node
 from activities.threads import Threads
-from policies.base import Record, UtcTime
+from policies.base import Record
 from policies.declines import Decline, all_rows, classify
-from policies.instruments import BANK_DEBIT_NETWORKS, Initiator, Instrument, Network, PaymentType
+from policies.instruments import Initiator, Instrument, Network, PaymentType
 
 MARK = "recoup_attempt"
 REFERENCE_MAX = 80
 CANCELLED = "15"
 RETURN_URL = "https://return.invalid/"
 """Adyen demands one with every payment. Nobody is sent there: a payment that asks for the shopper is not continued."""
-
-TYPES = {
-    Network.SEPA: "sepadirectdebit",
-    Network.ACH: "ach",
-    Network.BACS: "directdebit_GB",
-    Network.PAD_CA: "eft_directdebit_CA",
-}
-"""What Adyen calls direct debits; cards, also those in wallets, are `scheme`."""
 
 LATER = frozenset({"Received", "Pending"})
 ASKS_THE_SHOPPER = frozenset({"RedirectShopper", "ChallengeShopper", "IdentifyShopper"})
@@ -62,26 +58,6 @@ class _Payment(Record):
     additionalData: dict[str, Any] = {}  # noqa: N815 - as Adyen spells it
 
 
-class _StoredMethod(Record):
-    id: str
-    type: str = "scheme"
-    brand: str | None = None
-    alias: str | None = None
-    issuerName: str | None = None  # noqa: N815 - as Adyen spells it
-    expiryMonth: str | None = None  # noqa: N815 - as Adyen spells it
-    expiryYear: str | None = None  # noqa: N815 - as Adyen spells it
-
-
-class _StoredMethods(Record):
-    storedPaymentMethods: tuple[_StoredMethod, ...] = ()  # noqa: N815 - as Adyen spells it
-
-
-class _Session(Record):
-    id: str
-    sessionData: str  # noqa: N815 - as Adyen spells it
-    expiresAt: UtcTime | None = None  # noqa: N815 - as Adyen spells it
-
-
 class AdyenGateway:
     name = "adyen"
     capabilities = Capabilities(
@@ -90,12 +66,14 @@ class AdyenGateway:
         payment_types=tuple(PaymentType),
         lists_methods=True,
         opens_update_sessions=True,
+        update_types=(PaymentType.CARD, PaymentType.BANK_DEBIT),
+        pays_once=True,
         api_version=API_VERSION,
     )
 
     def __init__(self, account: AdyenAccount, threads: Threads) -> None:
         self._adyen = AdyenConnection(account, threads)
-        self._account = account
+        self._sessions = AdyenSessions(self._adyen, account)
 
     async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
         payment = _payment(charge)
@@ -110,30 +88,22 @@ class AdyenGateway:
 
     async def payment_methods(self, customer_id: str) -> tuple[StoredMethod, ...]:
         """Adyen knows no default."""
-        found = await self._adyen.stored_methods(customer_id, _StoredMethods)
-        return tuple(_stored(method) for method in found.storedPaymentMethods)
+        return await self._sessions.stored(customer_id)
 
     async def refreshed(self, customer_id: str, credential_id: str, since: datetime) -> StoredMethod | None:
         """A token is renewed in place and bears no date of it; the webhook `recurring.token.updated` tells."""
         return None
 
-    async def update_session(self, customer_id: str, return_url: str) -> UpdateSession:
-        """Nothing is charged: a zero amount stores the new way to pay under the shopper's reference."""
-        if not self._account.update_currency:
-            raise Misconfigured("say in update_currency of this Adyen account in which currency a card is checked")
-        session = await self._adyen.open_session(
-            {
-                "amount": {"value": 0, "currency": self._account.update_currency},
-                "reference": f"way-to-pay-{customer_id}"[:REFERENCE_MAX],
-                "returnUrl": return_url,
-                "shopperReference": customer_id,
-                "shopperInteraction": "Ecommerce",
-                "recurringProcessingModel": "Subscription",
-                "storePaymentMethodMode": "enabled",
-            },
-            _Session,
-        )
-        return UpdateSession(reference=session.id, client_token=session.sessionData, expires_at=session.expiresAt)
+    async def update_session(self, request: SessionRequest) -> UpdateSession:
+        return await self._sessions.opened(request)
+
+    async def given(self, customer_id: str, reference: str, result: Mapping[str, str]) -> StoredMethod | NotGiven:
+        """`result` of Adyen's fields: `sessionResult`, without which Adyen tells nothing, and `sessionId` where the
+        browser came back to another session than it left."""
+        return await self._sessions.came_of(customer_id, result.get("sessionId") or reference, result)
+
+    async def keep_for_later(self, customer_id: str, credential_id: str, invoice_id: str) -> None:
+        """Adyen knows no default; the owner of the invoices keeps it."""
 
 
 def _payment(charge: GatewayCharge) -> dict[str, Any]:
@@ -155,10 +125,10 @@ def _payment(charge: GatewayCharge) -> dict[str, Any]:
 
 def _type(instrument: Instrument) -> str:
     if instrument.payment_type is not PaymentType.BANK_DEBIT:
-        return "scheme"
-    if instrument.network not in TYPES:
+        return CARD
+    if instrument.network not in DEBITS:
         raise Misconfigured(f"Adyen collects no direct debits of the scheme {instrument.network.value}")
-    return TYPES[instrument.network]
+    return DEBITS[instrument.network]
 
 
 def _outcome(charge: GatewayCharge, answer: _Payment) -> ChargeOutcome:
@@ -200,24 +170,3 @@ def _decline(charge: GatewayCharge, answer: _Payment, own: str | None) -> Declin
         payment_type=charge.instrument.payment_type,
         initiator=charge.initiator,
     )
-
-
-def _stored(method: _StoredMethod) -> StoredMethod:
-    network = network_of(Node("", {"paymentMethod": method.brand or method.type}))
-    kind = PaymentType.BANK_DEBIT if network in BANK_DEBIT_NETWORKS else PaymentType.CARD
-    if kind is PaymentType.CARD and method.type != "scheme":
-        kind = PaymentType.WALLET
-    instrument = Instrument(
-        payment_type=kind, network=network, issuer=method.issuerName or None, fingerprint=method.alias or None
-    )
-    return StoredMethod(
-        credential_id=method.id, instrument=instrument, fingerprint=method.alias or None, expires=_expires(method)
-    )
-
-
-def _expires(method: _StoredMethod) -> str | None:
-    """The year has two digits, or four."""
-    month, year = method.expiryMonth or "", method.expiryYear or ""
-    if not re.fullmatch("0?[1-9]|1[0-2]", month) or not re.fullmatch("(20)?[0-9]{2}", year):
-        return None
-    return f"20{year[-2:]}-{int(month):02d}"

@@ -4,12 +4,13 @@ It keeps to Adyen's OpenAPI document CheckoutService-v72 and docs.adyen.com (Nov
 the path, required fields and their lengths, errors with `errorCode` and `errorType`, result codes, and idempotency: one
 key, one payment, whose answer comes again whatever the later body says (what Adyen does with another body is not
 documented), and 704 while the first request is under way.
-It is no Adyen: no risk checks, no 3-D Secure beyond its first answer, no captures, no webhooks, no tokens made at the
-checkout. What a bank says hangs on the stored way to pay, as the test keeps it (`store`).
+It is no Adyen: no risk checks, no 3-D Secure beyond its first answer, no captures, no webhooks. What a customer does in
+Adyen's fields, the test does (`complete`, `end`). What a bank says hangs on the stored way to pay, as the test keeps it
+(`store`). Which error a wrong `sessionResult` gets is not documented; 422 is a guess.
 """
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -58,6 +59,8 @@ class AdyenServer:
         self.requests: list[Asked] = []
         self.payments: list[Fields] = []
         self.stored: dict[str, tuple[str, Fields, Fields]] = {}
+        self.sessions: dict[str, Fields] = {}
+        self.results: dict[str, Fields] = {}
         self._answers: dict[str, Fields] = {}
         self._numbers = itertools.count(1)
 
@@ -73,6 +76,28 @@ class AdyenServer:
     def taken(self, reference: str) -> int:
         return sum(p["reference"] == reference and p["resultCode"] == "Authorised" for p in self.payments)
 
+    def complete(self, session_id: str, answer: Fields | None = None, **resource: Any) -> str:
+        """The customer filled the fields in and the bank agreed; returns the id of what was stored. Of the fields that
+        an account may leave out, `told` names those that it sends."""
+        told, session = resource.pop("told", {}), self.sessions[session_id]
+        psp = f"NC6HT9CRT65Z{next(self._numbers):04d}"
+        stored = resource.pop("stored", None) or self.store(
+            session["shopperReference"], answer or {"resultCode": "Authorised"}, firstPspReference=psp, **resource
+        )
+        self.end(session_id, "completed", payments=[{"pspReference": psp, "resultCode": "Authorised"}])
+        self.results[session_id]["additionalData"] = {
+            name: stored if value is None else value for name, value in told.items()
+        }
+        return stored
+
+    def end(self, session_id: str, status: str, **told: Any) -> None:
+        reference = self.sessions[session_id]["reference"]
+        self.results[session_id] = {"id": session_id, "status": status, "reference": reference, **told}
+
+    def result_of(self, session_id: str) -> str:
+        """What the fields hand to the page, with all that an address would take for its own."""
+        return f"X3Xtf+GC7!H4s/%&x={session_id}=="
+
     # The protocol
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -86,12 +111,18 @@ class AdyenServer:
             raise Error(401, "000", "security")
         body = await request.json() if request.method == "POST" else {}
         self.requests.append(Asked(request.method, request.path, body, request.headers.get("Idempotency-Key")))
-        if body.get("merchantAccount", request.query.get("merchantAccount")) != MERCHANT:
+        is_named = request.path.startswith("/v72/sessions/") or MERCHANT in (
+            body.get("merchantAccount"),
+            request.query.get("merchantAccount"),
+        )
+        if not is_named:
             raise Error(403, "901", "security")
         if (request.method, request.path) == ("POST", "/v72/payments"):
             return await self._payment(request, body)
         if (request.method, request.path) == ("POST", "/v72/sessions"):
-            return web.json_response(_session(body), status=201)
+            return web.json_response(self._open_session(body), status=201)
+        if request.method == "GET" and request.path.startswith("/v72/sessions/"):
+            return web.json_response(self._session_result(request.path.rsplit("/", 1)[1], request.query))
         if (request.method, request.path) == ("GET", "/v72/storedPaymentMethods"):
             return web.json_response(self._listed(request.query["shopperReference"]))
         return web.Response(status=404)
@@ -129,20 +160,29 @@ class AdyenServer:
         self.payments.append({**told, "reference": body["reference"], "amount": body["amount"]})
         return told
 
+    def _open_session(self, body: Fields) -> Fields:
+        if any(name not in body for name in ("amount", "reference", "returnUrl")) or len(body["reference"]) > 80:
+            raise Error(422, "14_030", "validation")
+        if not 3 <= len(body.get("shopperReference", "...")) <= 256:
+            raise Error(422, "134", "validation")
+        opened = {
+            **body,
+            "id": f"CS451F2AB1ED{next(self._numbers):04d}",
+            "sessionData": "Ab02b4c0!made-up",
+            "expiresAt": "2026-03-02T11:00:00+01:00",
+        }
+        self.sessions[opened["id"]] = opened
+        return opened
+
+    def _session_result(self, session_id: str, query: Mapping[str, str]) -> Fields:
+        if session_id not in self.sessions or query.get("sessionResult") != self.result_of(session_id):
+            raise Error(422, "14_018", "validation")
+        session = self.sessions[session_id]
+        return self.results.get(session_id, {"id": session_id, "status": "active", "reference": session["reference"]})
+
     def _listed(self, shopper: str) -> Fields:
         found = [resource for whose, _, resource in self.stored.values() if whose == shopper]
         return {"merchantAccount": MERCHANT, "shopperReference": shopper, "storedPaymentMethods": found}
-
-
-def _session(body: Fields) -> Fields:
-    if any(name not in body for name in ("amount", "reference", "returnUrl")):
-        raise Error(422, "14_030", "validation")
-    return {
-        **body,
-        "id": "CS451F2AB1ED897A94",
-        "sessionData": "Ab02b4c0!made-up",
-        "expiresAt": "2026-03-02T11:00:00+01:00",
-    }
 
 
 @asynccontextmanager

@@ -1,95 +1,20 @@
-import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from activities.errors import Misconfigured, RateLimited, Unavailable
-from activities.gateways.accounts import AdyenAccount
 from activities.gateways.adyen import AdyenGateway
-from activities.gateways.contract import Declined, Gateway, GatewayCharge, Pending, Succeeded, Unknown
+from activities.gateways.contract import Declined, Pending, Succeeded, Unknown
 from activities.threads import Threads
 from policies.declines import Category
 from policies.instruments import Initiator, Instrument, Network, PaymentType
 from policies.money import Money
-from tests.activities.gateways.adyen_server import API_KEY, MERCHANT, AdyenServer, Error, running_adyen
+from tests.activities.gateways.adyen_server import MERCHANT, Error, running_adyen
+from tests.activities.gateways.adyen_stand import SEPA, YES, AdyenStand, account_at
 from tests.activities.gateways.contract import Charge, GatewayContract, sent
-from tests.fixtures.sandbox import START
-from tests.fixtures.troubled import Trouble, troubled
-
-YES = {"resultCode": "Authorised"}
-NO_FUNDS = {
-    "resultCode": "Refused",
-    "refusalReason": "Not enough balance",
-    "refusalReasonCode": "12",
-    "additionalData": {"paymentMethod": "visa", "refusalReasonRaw": "51 : Insufficient funds"},
-}
-ANSWERS: dict[Charge, dict[str, Any]] = {
-    Charge.PAYS: YES,
-    Charge.IS_DECLINED: NO_FUNDS,
-    Charge.IS_DECLINED_STRANGELY: {"resultCode": "Refused", "refusalReasonCode": "9999"},
-    Charge.IS_PENDING: {"resultCode": "Received"},
-    Charge.IS_REFUSED: YES,
-}
-SEPA = Instrument(payment_type=PaymentType.BANK_DEBIT, network=Network.SEPA)
-
-
-def account_at(url: str, timeout_seconds: float = 5.0, **fields: Any) -> AdyenAccount:
-    given = {"api_key": SecretStr(API_KEY), "merchant_account": MERCHANT, "update_currency": "EUR"}
-    return AdyenAccount(**{**given, "base_url": url, "timeout_seconds": timeout_seconds, **fields})
-
-
-class AdyenStand:
-    def __init__(self, server: AdyenServer, threads: Threads) -> None:
-        self.server = server
-        self.threads = threads
-        self.gateway: Gateway = AdyenGateway(account_at(server.url), threads)
-        self._numbers = itertools.count(1)
-
-    async def charge_that(self, comes_to: Charge) -> GatewayCharge:
-        charge = self.charge_with(ANSWERS[comes_to])
-        if comes_to is Charge.IS_REFUSED:
-            return charge.model_copy(update={"credential_id": "NOBODYHASTHIS"})
-        return charge
-
-    def charge_with(self, answer: dict[str, Any], **fields: Any) -> GatewayCharge:
-        number = next(self._numbers)
-        debit = fields.get("instrument") == SEPA
-        stored = self.server.store(f"cus_{number}", answer, **({"type": "sepadirectdebit"} if debit else {}))
-        given = {
-            "key": f"att_{number:040x}",
-            "invoice_id": f"INV-{number}",
-            "customer_id": f"cus_{number}",
-            "credential_id": stored,
-            "amount": Money(amount_minor=2900, currency="EUR"),
-            "now": START,
-            "owned_here": False,
-        }
-        return GatewayCharge(**{**given, **fields})
-
-    async def money_taken(self, charge: GatewayCharge) -> int:
-        return self.server.taken(charge.invoice_id)
-
-    async def settle(self, charge: GatewayCharge) -> None:
-        raise AssertionError("a card is charged at once")
-
-    @asynccontextmanager
-    async def troubled(self, trouble: Trouble) -> AsyncIterator[tuple[Gateway, GatewayCharge]]:
-        charge = await self.charge_that(Charge.PAYS)
-        if trouble is Trouble.REFUSES:
-            async with self.troubled_readings(trouble) as gateway:
-                yield gateway, charge
-            return
-        self.server.money_trouble = trouble
-        yield AdyenGateway(account_at(self.server.url, timeout_seconds=0.5), self.threads), charge
-        self.server.money_trouble = None
-
-    @asynccontextmanager
-    async def troubled_readings(self, trouble: Trouble) -> AsyncIterator[Gateway]:
-        async with troubled(trouble) as url:
-            yield AdyenGateway(account_at(url, timeout_seconds=0.5), self.threads)
+from tests.fixtures.troubled import Trouble
 
 
 @pytest.fixture
@@ -273,18 +198,3 @@ class TestWaysToPay:
         async with stand.troubled_readings(Trouble.SLOW_DOWN) as gateway:
             with pytest.raises(RateLimited):
                 await gateway.payment_methods("cus_any")
-
-    async def test_a_customer_gives_a_new_way_to_pay_in_a_session_that_charges_nothing(self, stand: AdyenStand) -> None:
-        session = await stand.gateway.update_session("cus_1", "https://shop.example/back")
-        assert session.client_token
-        assert session.expires_at is not None
-        body = stand.server.requests[-1].body
-        assert body["amount"] == {"value": 0, "currency": "EUR"}
-        assert body["storePaymentMethodMode"] == "enabled"
-        assert body["shopperReference"] == "cus_1"
-        assert stand.server.payments == []
-
-    async def test_without_a_currency_no_session_is_opened(self, stand: AdyenStand) -> None:
-        gateway = AdyenGateway(account_at(stand.server.url, update_currency=None), stand.threads)
-        with pytest.raises(Misconfigured):
-            await gateway.update_session("cus_1", "https://shop.example/back")
