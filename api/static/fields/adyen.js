@@ -45,7 +45,8 @@
   }
 
   function add(name, value) {
-    var input = document.createElement("input");
+    // Of a submit that the customer came back from, the input is still there.
+    var input = form.elements["result." + name] || document.createElement("input");
     input.type = "hidden";
     input.name = "result." + name;
     input.value = value || "";
