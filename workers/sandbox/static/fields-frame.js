@@ -8,7 +8,7 @@ const details = document.getElementById("details"), wallet = document.getElement
 const challenge = document.getElementById("challenge");
 const done = document.getElementById("done"), alertLine = document.getElementById("alert");
 const AROUND = decodeURIComponent(location.hash.slice(1));
-let given = main.dataset.shown === "given", asked = null, busy = false;
+let given = main.dataset.shown === "given", asked = null, busy = false, toFocus = null;
 
 function tell(message) {
   if (window.parent !== window && AROUND) window.parent.postMessage(message, AROUND);
@@ -20,9 +20,11 @@ function ended(ok, message) {
   /* Nobody around waits for an answer, so it is said here. */
   else if (!ok) alertLine.textContent = message;
 }
+/* A frame that is focused from outside forgets what was focused in it, so that comes first. */
 function focus(element) {
-  tell({ type: "sandbox-focus" });
-  element.focus();
+  toFocus = element;
+  if (document.hasFocus()) element.focus();
+  else tell({ type: "sandbox-focus" });
 }
 function complain(fields) {
   for (const input of details.querySelectorAll("input")) {
@@ -79,9 +81,9 @@ function submit() {
 
 window.addEventListener("message", (event) => {
   if (event.source !== window.parent || event.origin !== AROUND) return;
-  if (!event.data || event.data.type !== "sandbox-submit") return;
-  asked = event.data.id;
-  submit();
+  const told = event.data || {};
+  if (told.type === "sandbox-focused" && toFocus) toFocus.focus();
+  if (told.type === "sandbox-submit") { asked = told.id; submit(); }
 });
 document.getElementById("confirm").addEventListener("click", () => send("/challenge", { confirmed: true }));
 document.getElementById("refuse").addEventListener("click", () => send("/challenge", { confirmed: false }));

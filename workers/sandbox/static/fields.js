@@ -53,7 +53,10 @@ function mount(element, { session, locale }) {
     const told = event.data || {};
     if (told.type === "sandbox-ready") { clearTimeout(patience); ready({ submit, unmount }); }
     if (told.type === "sandbox-height" && told.height > 0) frame.style.height = Math.ceil(told.height) + "px";
-    if (told.type === "sandbox-focus") frame.focus();
+    if (told.type === "sandbox-focus") {
+      frame.focus();
+      frame.contentWindow.postMessage({ type: "sandbox-focused" }, HERE.origin);
+    }
     if (told.type === "sandbox-ended") ended(told);
     /* Enter in a field does what Enter does in any form. */
     if (told.type === "sandbox-enter") { const form = element.closest("form"); if (form) form.requestSubmit(); }
