@@ -126,7 +126,8 @@ async def test_the_fields_go_with_the_light_of_the_page(browser: Browser, shop: 
         await expect(page.get_by_role("button")).to_be_enabled()
         assert (await asked(page, "elements"))[0]["appearance"] == {"theme": "night"}
         await page.emulate_media(color_scheme="light")
-        await page.wait_for_function("window.asked.some(each => each[0] === 'update')")
+        # Told to the page with the next picture.
+        await page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")
         assert await asked(page, "update") == [{"appearance": {"theme": "stripe"}}]
 
 

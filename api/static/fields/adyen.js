@@ -30,11 +30,15 @@
     if (!is) say(form.dataset.failed);
   }
 
-  function failed() {
+  function goOn(text) {
     setBusy(false);
-    say(form.dataset.failed);
+    say(text);
     // Without this Drop-in would go on to show that it is working.
     if (dropin) dropin.setStatus("ready");
+  }
+
+  function failed() {
+    goOn(form.dataset.failed);
   }
 
   function finish(answer) {
@@ -55,8 +59,7 @@
 
   function onError(error) {
     // Who closes the bank's window has not failed; they may try again.
-    if (error && error.name === "CANCEL") { setBusy(false); say(""); }
-    else failed();
+    goOn(error && error.name === "CANCEL" ? "" : form.dataset.failed);
   }
 
   function configuration() {
