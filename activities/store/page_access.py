@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from activities.links import PayLink
@@ -152,11 +153,20 @@ class PageTries:
             await self._queries.alone(connection, customer=f"try {_name_of(customer)}")
             if await self._queries.runs(connection, **whom, action_id=action_id):
                 return Allowed()
-            rows = self._queries.unsuccessful_since(connection, **whom, since=now - DAY)
-            verdict = may_try([row["at"] async for row in rows], now)
+            verdict = await self._verdict(connection, customer, now)
             if isinstance(verdict, Allowed):
                 await self._queries.add_try(connection, action_id=action_id, **whom, case_id=case_id, at=now)
             return verdict
+
+    async def outlook(self, customer: CustomerRef, now: datetime) -> Verdict:
+        """What `reserve` would say to another try; writes nothing. To be asked before a gateway's fields are opened:
+        they already ask the bank about a card, before we hear of it."""
+        async with self._pool.acquire() as connection:
+            return await self._verdict(connection, customer, now)
+
+    async def _verdict(self, connection: Any, customer: CustomerRef, now: datetime) -> Verdict:
+        rows = self._queries.unsuccessful_since(connection, **customer.model_dump(), since=now - DAY)
+        return may_try([row["at"] async for row in rows], now)
 
     async def ended(self, action_id: str, succeeded: bool) -> None:
         """A later word replaces an earlier one, except that what has succeeded stays so."""

@@ -217,6 +217,16 @@ async def test_an_action_asks_as_often_as_it_likes_until_it_has_ended(page: Stor
     assert verdicts == [Allowed(), Wait(until=NOW + 30 * SECOND)], "one name carries nobody past the limit"
 
 
+async def test_what_would_be_said_is_told_before_the_fields_are_opened_and_nothing_is_written(page: Store) -> None:
+    assert await page.page_tries.outlook(ADA, NOW) == Allowed()
+    await five_tries(page)
+    at = NOW + 50 * MINUTE
+    assert await page.page_tries.outlook(ADA, at) == AskPerson(until=NOW + HOUR)
+    assert await page.page_tries.outlook(BOB, at) == Allowed()
+    assert await page.pool.fetchval("select count(*) from page_tries") == 5
+    assert await page.cases.open_tasks() == []
+
+
 async def test_the_action_of_another_customer_opens_nothing(page: Store) -> None:
     await five_tries(page)
     await page.page_tries.reserve(BOB, CASE, "act_bob", NOW)
