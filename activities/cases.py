@@ -4,7 +4,7 @@ Repeating either is safe: rows are written once per case and reopen number.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -24,11 +24,12 @@ from activities.freshness import invoice_now
 from activities.payments_elsewhere import tell_owner
 from activities.sources.contract import CloseOut
 from activities.store.cases import Task
+from activities.store.pay_links import Because
 from activities.store.store import Store
 from policies.choose import Subject, choose_policy
 from policies.declines import CustomerAction, classify
 from policies.document import PolicyDocument, PolicySnapshot
-from policies.events import OpeningEvent
+from policies.events import CloseOutcome, OpeningEvent
 from policies.facts import CaseFacts, Outcome
 from policies.invoices import InvoiceNow, SeenAttempt
 from policies.keys import CaseRef, ending_key, task_key
@@ -124,6 +125,7 @@ class Casework(CaseActivities):
         await self._end_at_source(request)
         await self._store.cases.closed(request)
         await self._store.feed.withdraw(request.case.case_id, request.now)
+        await self._end_links(request)
         if request.unsettled is None:
             return
         outcome = await self._outcome_of(request.unsettled)
@@ -138,6 +140,14 @@ class Casework(CaseActivities):
                 created_at=request.now,
             )
             await self._store.cases.add_task(task)
+
+    async def _end_links(self, request: CloseRequest) -> None:
+        """Once nothing is owed any more no link leads to the page; the next failure makes new ones."""
+        case, row = request.case, await self._store.cases.latest(request.case.case_id)
+        if row is None or await self._store.cases.open_invoices(case.source, case.account, customer_id=row.customer_id):
+            return
+        because: Because = "paid" if request.outcome is CloseOutcome.RECOVERED else "closed"
+        await self._store.pay_links.revoke_all(case.customer(row.customer_id), because, datetime.now(UTC))
 
     async def _end_at_source(self, request: CloseRequest) -> None:
         """What its owner cannot do, or does not find any more, a person does."""

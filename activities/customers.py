@@ -112,6 +112,8 @@ class Customer(Request):
     since: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(written_as_a_date)] | None = None
     tags: Annotated[tuple[Tag, ...], Field(max_length=20, strict=False)] = ()
     active_hours: Annotated[tuple[Hour, ...], Field(max_length=24, strict=False)] = ()
+    learn_active_hours: bool = False
+    """They agreed that we note in which hours they are busy on their page; only used where none are given."""
     locale: Annotated[str, AfterValidator(_known_locale), _format("locale")] = "en"
     email: ContactPoint | None = None
     sms: ContactPoint | None = None

@@ -6,20 +6,22 @@ again. An explicit refusal moves on to the next channel; silence ends the messag
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from activities.adapters import Adapters
 from activities.channels.contract import Accepted, Attachment, Letter, NotSent, SendOutcome
 from activities.channels.render import Person, Rendered, Renderer
 from activities.contracts import Messaged
 from activities.errors import Misconfigured, OutsideError
-from activities.links import Links
+from activities.links import Links, PayLink
 from activities.store.messages import Planned, Said
 from activities.store.store import Store
 from policies.said import MessageStatus
 from policies.steps import Words
 
 log = logging.getLogger(__name__)
+
+NOTHING_TO_PAY = frozenset({"recovered", "closed", "card_expiring", "upcoming_renewal"})
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Sender:
         if adapter is None:
             raise Misconfigured(f"no channel {channel} is set up; there are: {', '.join(self._adapters.channels)}")
         planned, messages = draft.planned, self._store.messages
+        draft, link = await self._leading_to_the_page(draft, channel)
         rendered = self._rendered(draft, channel)
         said = Said(
             channel=channel,
@@ -83,7 +86,20 @@ class Sender:
             # Certainly not sent: take the mark back, so that Temporal's next try may send it.
             await messages.not_sent(planned.key, channel, type(error).__name__, planned.at)
             raise
+        if link and isinstance(outcome, Accepted):
+            await self._store.pay_links.newest(link, channel, planned.at)
         return await self._written_down(planned, said, outcome)
+
+    async def _leading_to_the_page(self, draft: Draft, channel: str) -> tuple[Draft, PayLink | None]:
+        """Each message has a link of its own; the same when the activity is repeated. What a colleague gets leads to
+        the merchant's own page, and so does what has nothing to be paid."""
+        planned = draft.planned
+        if self._links is None or not planned.counted or planned.template in NOTHING_TO_PAY:
+            return draft, None
+        link = PayLink.of_letter(planned.customer, f"{planned.key}.{channel}", planned.at)
+        await self._store.pay_links.made(link, channel, planned.at)
+        person = draft.person.model_copy(update={"pay_url": self._links.pay(link)})
+        return replace(draft, person=person), link
 
     def _rendered(self, draft: Draft, channel: str) -> Rendered:
         rendered = self._renderer.render(

@@ -22,6 +22,7 @@ from api import (
     webhooks,
 )
 from api.parts import PARTS, ApiParts
+from api.pay import pages, wall
 
 ROUTES = openapi.with_own_route(
     (
@@ -36,6 +37,9 @@ ROUTES = openapi.with_own_route(
         *push.ROUTES,
         *feed.ROUTES,
         *preferences.ROUTES,
+        *wall.STATIC_ROUTES,
+        *wall.ROUTES,
+        *pages.ROUTES,
         *console.ROUTES,
         *health.ROUTES,
     )
@@ -47,6 +51,7 @@ def make_app(parts: ApiParts) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=parts.max_body_bytes)
     app[PARTS] = parts
     feed.prepare(app)
+    wall.prepare(app)
     served = [(route, route.served()) for route in ROUTES]
     app.add_routes([definition for _, definition in served])
     app[auth.OPEN] = auth.OpenDoors.of(definition for route, definition in served if route.is_open)

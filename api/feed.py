@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from activities.links import MAX_AGE_SECONDS
 from activities.store.database import DATABASE_DOWN
 from activities.store.feed import FeedNow
+from api.cross_origin import allowed_to_ask, public_script, readable_headers
 from api.customers import Place as CustomerPlace
 from api.errors import RETRY_AFTER_SECONDS, answer, refuse
 from api.feed_streams import FeedStreams, Stream
@@ -35,7 +36,6 @@ POSITION_MAX = 2**63 - 1
 
 # Every page loads it, so its indentation stays here.
 _SCRIPT = re.sub(r"(?m)^ +", "", (Path(__file__).parent / "static" / "recoup.js").read_text(encoding="utf-8"))
-_OF_NOBODY_ELSE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
 STREAMS = web.AppKey("feed_streams", FeedStreams)
 
@@ -80,14 +80,14 @@ async def make_token(call: Call[CustomerPlace, Nothing, None]) -> web.Response:
 
 
 async def read_feed(call: Call[Place, Nothing, None]) -> web.Response:
-    customer, headers = _customer(call.parts, call.path.token), _headers(call.request)
+    customer, headers = _customer(call.parts, call.path.token), readable_headers(call.request)
     if customer is None:
         return _stranger(headers)
     return answer(200, await call.parts.store.feed.of(customer), headers)
 
 
 async def mark_read(call: Call[Place, Nothing, ReadUpTo]) -> web.Response:
-    customer, headers = _customer(call.parts, call.path.token), _headers(call.request)
+    customer, headers = _customer(call.parts, call.path.token), readable_headers(call.request)
     if customer is None:
         return _stranger(headers)
     await call.parts.store.feed.read(customer, (await call.body()).up_to, datetime.now(UTC))
@@ -96,7 +96,7 @@ async def mark_read(call: Call[Place, Nothing, ReadUpTo]) -> web.Response:
 
 async def stream_feed(call: Call[Place, Nothing, None]) -> web.StreamResponse:
     """The whole feed at once and after each change. Ends when the token expires and at shutdown."""
-    customer, headers = _customer(call.parts, call.path.token), _headers(call.request)
+    customer, headers = _customer(call.parts, call.path.token), readable_headers(call.request)
     if customer is None:
         return _stranger(headers)
     streams = call.request.app[STREAMS]
@@ -152,34 +152,15 @@ def _as_event(now: FeedNow) -> str:
 
 
 async def allow_page(call: Call[Place, Nothing, None]) -> web.Response:
-    """A browser asks before it sends JSON to another origin; without our word it sends nothing."""
-    headers = _headers(call.request)
-    if "Access-Control-Allow-Origin" in headers:
-        headers |= {
-            "Access-Control-Allow-Methods": "GET, POST",
-            "Access-Control-Allow-Headers": "Content-Type, Last-Event-ID",
-            "Access-Control-Max-Age": "7200",
-        }
-    return web.Response(text="", headers=headers)
+    return allowed_to_ask(call.request)
 
 
 async def script(call: Call[Nothing, Nothing, None]) -> web.Response:
-    """No secret: any page may load it, also with `crossorigin` and `integrity`."""
-    kept = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
-    headers = {**kept, "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-    response = web.Response(text=_SCRIPT, content_type="text/javascript", headers=headers | {"Vary": "Accept-Encoding"})
-    response.enable_compression()
-    return response
+    return public_script(_SCRIPT)
 
 
 def _customer(parts: ApiParts, token: str) -> CustomerRef | None:
     return parts.links.customer_of("feed", token) if parts.links else None
-
-
-def _headers(request: web.Request) -> dict[str, str]:
-    origin = request.headers.get("Origin")
-    allowed = {"Access-Control-Allow-Origin": origin} if origin in request.app[PARTS].feed_origins and origin else {}
-    return {**_OF_NOBODY_ELSE, "Vary": "Origin", **allowed}
 
 
 def _stranger(headers: dict[str, str]) -> web.Response:

@@ -9,20 +9,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
 from typing import Annotated
-from urllib.parse import parse_qs
 
 from aiohttp import web
 from pydantic import StringConstraints
 
 from activities.customers import Customer
 from api.errors import refuse
+from api.forms import fields_of
 from api.parts import ApiParts
 from api.preferences_words import WORDS, Words, words_for
 from api.routes import UNAVAILABLE, Address, Answer, Call, Nothing, Route, refused
 from policies.channels import CHANNELS
 from policies.keys import CustomerRef
 
-FIELDS_MAX = 20
 ONE_CLICK = "List-Unsubscribe=One-Click"
 OPTIONAL = tuple(channel for channel in CHANNELS if channel != "email")
 
@@ -66,7 +65,7 @@ async def save(call: Call[Place, Nothing, bytes]) -> web.Response:
     customer = _customer(call.parts, call.path.token)
     if customer is None:
         return _gone(call.request)
-    form = _form(await call.body())
+    form = fields_of(await call.body())
     if form is None:
         return refuse(400, "malformed", "the body is not the form of this page")
     shown = form.get("shown", [])
@@ -100,13 +99,6 @@ def _is_one_click(content_type: str, body: bytes) -> bool:
     if content_type == "multipart/form-data":
         return b'name="List-Unsubscribe"' in body and b"One-Click" in body
     return body.strip() == ONE_CLICK.encode()
-
-
-def _form(body: bytes) -> dict[str, list[str]] | None:
-    try:
-        return parse_qs(body.decode("ascii"), strict_parsing=True, max_num_fields=FIELDS_MAX) if body else {}
-    except ValueError:
-        return None
 
 
 def _customer(parts: ApiParts, token: str) -> CustomerRef | None:

@@ -35,7 +35,7 @@ class Built(NamedTuple):
 def make_gateway(name: str, account: GatewayAccount, session: aiohttp.ClientSession, sandbox: SandboxClient) -> Built:
     match account:
         case SandboxAccount():
-            return _sandbox(name, sandbox)
+            return _sandbox(name, account, sandbox)
         case StripeAccount():
             return _stripe(account, session)
         case AdyenAccount():
@@ -48,11 +48,12 @@ def make_gateway(name: str, account: GatewayAccount, session: aiohttp.ClientSess
             return _gocardless(name, account)
 
 
-def _sandbox(name: str, client: SandboxClient) -> Built:
+def _sandbox(name: str, account: SandboxAccount, client: SandboxClient) -> Built:
     from activities.gateways.sandbox import SandboxGateway
     from activities.sources.sandbox import SandboxOwner
 
-    return Built(SandboxGateway(client, name.partition("/")[2] or name), SandboxOwner(client))
+    gateway = SandboxGateway(client, name.partition("/")[2] or name, account.public_url)
+    return Built(gateway, SandboxOwner(client))
 
 
 def _braintree(name: str, account: BraintreeAccount) -> Built:

@@ -26,6 +26,8 @@ async def keep_keeping_house(store: Store, retention: timedelta) -> None:
             for name in await keep_house(store.pool, now, retention):
                 log.info("dropped %s: its bodies are older than %s days", name, retention.days)
             await store.gateway_health.forget(now - CALLS_KEPT)
+            await store.page_codes.forget_old(now)
+            await store.checkouts.forget_old(now)
         except (*DATABASE_DOWN, asyncpg.PostgresError) as error:
             log.warning("partitions were not looked after: %s", type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS)

@@ -16,6 +16,7 @@ from api.limits import Limits
 from api.parts import ApiParts
 from api.server import runner_of
 from api.wake import RelayWaker
+from workers.customer_page import make_page
 from workers.message_tools.gallery import gallery_page
 from workers.mistakes import Mistake
 from workers.sandbox.app import make_sandbox_app
@@ -67,6 +68,7 @@ async def serving_api(settings: Settings) -> AsyncIterator[None]:
                 feed_origins=tuple(settings.feed_origins),
                 vapid_public_key=_vapid_public_key(settings),
                 gallery=lru_cache(len(LANGUAGES))(partial(gallery_page, wiring.renderer)),
+                page=make_page(settings, wiring),
             )
             async with _serving(make_app(parts), settings.api_host, settings.api_port):
                 yield

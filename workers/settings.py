@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.channels.accounts import Providers
@@ -22,6 +22,9 @@ from policies.surroundings import Coexistence
 from workflows.contracts import TASK_QUEUE
 
 SANDBOX = "sandbox"
+
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?$")]
+"""Scheme and host, without a path."""
 
 
 class Settings(BaseSettings):
@@ -90,10 +93,14 @@ class Settings(BaseSettings):
     link_keys: list[SecretStr] = []
     # Of the hashes that stand for addresses of people whose data was erased; with a new one, old stops are not found.
     address_key: SecretStr = SecretStr("")
-    # Origins of the merchant's own pages that may read the in-app feed.
+    # Origins of the merchant's own pages that may read the in-app feed and the summary of what is owed.
     feed_origins: list[str] = []
+    # Origins whose pages may show the customer's page inside of theirs, such as https://app.example.com.
+    frame_ancestors: list[Origin] = []
 
     sandbox_url: str = "http://127.0.0.1:8090"
+    # Where browsers reach the sandbox's hosted fields; left out: the same.
+    sandbox_public_url: str | None = None
     sandbox_host: str = "127.0.0.1"
     sandbox_port: Annotated[int, Field(ge=0, le=65535)] = 8090
     sandbox_database_url: SecretStr | None = None
@@ -150,7 +157,7 @@ class Settings(BaseSettings):
     def gateway_accounts(self) -> dict[str, GatewayAccount]:
         """Those that are set up, and the sandbox where something is to be collected there."""
         named = {*self.owners.values(), *(name for names in self.routes.values() for name in names)}
-        sandbox: dict[str, GatewayAccount] = {SANDBOX: SandboxAccount()} if SANDBOX in named else {}
+        sandbox: dict[str, GatewayAccount] = {SANDBOX: SandboxAccount(public_url=self.sandbox_public_url)} if SANDBOX in named else {}
         return {**sandbox, **self.gateways}
 
     def links(self) -> Links | None:

@@ -106,6 +106,20 @@ def read(language: str, folders: Sequence[Path]) -> Translation:
     return Translation(language, [_catalog(path) for path in paths])
 
 
+def read_whole(language: str, folder: Path) -> Translation:
+    """The language's sentences in a folder with a messages.pot. Raises CatalogBroken when one of those is missing."""
+    translation = read(language, [folder])
+    found = [] if language == SOURCE else list(faults(translation, sentences_in(folder)))
+    if found:
+        raise CatalogBroken("; ".join(found[:5]) + (f"; and {len(found) - 5} more" if found[5:] else ""))
+    return translation
+
+
+def sentences_in(folder: Path) -> dict[str, Message]:
+    with (folder / "messages.pot").open("rb") as file:
+        return {_key(message): message for message in read_po(file) if message.id}
+
+
 def _catalog(path: Path) -> Catalog:
     try:
         with path.open("rb") as file:
@@ -159,9 +173,7 @@ def _texts(text: object) -> tuple[str, ...]:
 
 def main() -> None:
     language = sys.argv[1]
-    with (LOCALES / "messages.pot").open("rb") as file:
-        sentences = {_key(message): message for message in read_po(file) if message.id}
-    found = list(faults(read(language, (LOCALES,)), sentences))
+    found = list(faults(read(language, (LOCALES,)), sentences_in(LOCALES)))
     print("\n".join(found) or f"{language}.po is whole")
     sys.exit(bool(found))
 

@@ -26,7 +26,7 @@ _WRITTEN_AT = datetime(2026, 11, 25, tzinfo=UTC)
 
 def catalog_of(folder: Path) -> Catalog:
     """Every sentence of the templates in `folder`, in the order of the files."""
-    catalog = _empty(None)
+    catalog = empty_catalog(None)
     environment = Environment(extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True, autoescape=True)
     environment.policies["ext.i18n.trimmed"] = True
     for path in sorted(folder.glob("*.j2")):
@@ -39,7 +39,7 @@ def catalog_of(folder: Path) -> Catalog:
     return catalog
 
 
-def _empty(language: str | None) -> Catalog:
+def empty_catalog(language: str | None) -> Catalog:
     return Catalog(
         locale=language,
         header_comment="# What customers read. Part of Recoup, under the same licence.",
@@ -62,7 +62,7 @@ def written(catalog: Catalog) -> str:
 def updated(template: Catalog, path: Path) -> Catalog:
     """The translation in `path`, or an empty one, with exactly the sentences of `template`."""
     if not path.exists():
-        path.write_text(written(_empty(path.stem)), encoding="utf-8")
+        path.write_text(written(empty_catalog(path.stem)), encoding="utf-8")
     with path.open("rb") as file:
         catalog = read_po(file, locale=path.stem)
     catalog.update(template, no_fuzzy_matching=True, update_creation_date=False)
@@ -71,7 +71,11 @@ def updated(template: Catalog, path: Path) -> Catalog:
 
 def extract(templates: Path, locales: Path, languages: tuple[str, ...] = TRANSLATED) -> Iterator[str]:
     """Writes the files and tells, a line for each, what is left to translate."""
-    template = catalog_of(templates)
+    yield from bring_up_to_date(catalog_of(templates), locales, languages)
+
+
+def bring_up_to_date(template: Catalog, locales: Path, languages: tuple[str, ...] = TRANSLATED) -> Iterator[str]:
+    """Every language gets exactly the sentences of `template`."""
     locales.mkdir(exist_ok=True)
     (locales / POT).write_text(written(template), encoding="utf-8")
     for language in languages:

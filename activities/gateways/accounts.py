@@ -21,8 +21,11 @@ class _Account(BaseModel):
 
 
 class SandboxAccount(_Account):
+    """`public_url`: where browsers reach its hosted fields, when not where we reach it."""
+
     kind: Literal["sandbox"] = "sandbox"
     rate_per_second: Annotated[float, Field(gt=0)] = 100
+    public_url: str | None = None
 
 
 class StripeAccount(_Account):

@@ -36,6 +36,7 @@ class Erasure:
             texts = await self._queries.erase_texts(connection, **whom, erased_at=now)
             feed_items = await self._queries.erase_feed(connection, **whom)
             devices = await self._queries.erase_devices(connection, **whom)
+            await self._queries.erase_page(connection, **whom, erased_at=now)
             bodies = await self._queries.erase_bodies(connection, **whom)
             kept = await self._queries.bodies_kept(connection, **whom)
             open_cases = await self._queries.open_cases(connection, **whom)

@@ -9,8 +9,8 @@ from activities.store.database import Pool, queries
 from policies.keys import CustomerRef
 
 Because = Literal["newer", "paid", "closed", "erased"]
-UNKNOWN = "unknown"
-"""Of a link that nobody has written down: it opens nothing."""
+Ended = Because | Literal["unknown"]
+"""`unknown`: nobody has written the link down, so it opens nothing."""
 
 
 class PayLinks:
@@ -39,11 +39,11 @@ class PayLinks:
         async with self._pool.acquire() as connection:
             await self._queries.revoke_all(connection, **customer.model_dump(), because=because, at=at)
 
-    async def is_revoked(self, link: PayLink) -> str | None:
+    async def is_revoked(self, link: PayLink) -> Ended | None:
         """Why it opens nothing any more; None when it does."""
         async with self._pool.acquire() as connection:
             row = await self._queries.state_of(connection, link_id=link.link_id, **link.customer.model_dump())
         if row is None:
-            return UNKNOWN
-        because: str | None = row["revoked_because"]
+            return "unknown"
+        because: Because | None = row["revoked_because"]
         return because

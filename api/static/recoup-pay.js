@@ -26,6 +26,7 @@ dialog a{margin-block-start:1rem}
 button{font:inherit;font-size:1.5rem;line-height:1;min-width:2.75rem;min-height:2.75rem;border:0;background:none;
 color:inherit;cursor:pointer}
 dialog button{float:inline-end;margin:-.6rem}
+.banner button{margin-inline-start:auto}
 a:focus-visible,button:focus-visible{outline:3px solid var(--recoup-focus,currentcolor);outline-offset:2px}
 iframe{display:block;box-sizing:border-box;width:100%;height:24rem;border:0;margin-block-start:1rem;
 color-scheme:var(--recoup-color-scheme,light)}

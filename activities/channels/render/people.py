@@ -74,7 +74,7 @@ class Merchant(Record):
 
 class Person(Record):
     """Who reads. `support_contact`: the person at the merchant who looks after this customer. `preferences_url`: the
-    page where they choose how they are written to."""
+    page where they choose how they are written to. `pay_url`: the page where they pay; None: the merchant's own."""
 
     name: str | None = None
     locale: str = "en_US"
@@ -84,6 +84,7 @@ class Person(Record):
     support_contact: str | None = None
     support_contact_email: str | None = None
     preferences_url: str | None = None
+    pay_url: str | None = None
 
 
 class Rendered(Record):

@@ -29,7 +29,7 @@ _NOT_OVERDUE = frozenset({"recovered", "card_expiring", "upcoming_renewal", "ins
 
 def link_of(person: Person, merchant: Merchant) -> str:
     """The page where the customer can pay."""
-    return merchant.billing_url.replace("{invoice_id}", quote(person.invoice_id, safe=""))
+    return person.pay_url or merchant.billing_url.replace("{invoice_id}", quote(person.invoice_id, safe=""))
 
 
 def told(template: str, channel: str, words: Words, person: Person, merchant: Merchant, voice: Voice) -> dict[str, Any]:

@@ -56,3 +56,21 @@ where (k.case_id in (
 -- name: open_cases(source, account, customer_id)$
 select count(*) from cases
 where source = :source and account = :account and customer_id = :customer_id and outcome is null;
+
+-- name: erase_page(source, account, customer_id, erased_at)$
+-- What was done on the customer's page; links that are still in mailboxes open nothing any more.
+with checkouts as (
+    delete from page_checkouts where source = :source and account = :account and customer_id = :customer_id
+), codes as (
+    delete from page_codes where source = :source and account = :account and customer_id = :customer_id
+), visits as (
+    delete from page_visits where source = :source and account = :account and customer_id = :customer_id
+), words as (
+    update tasks t set summary = 'erased' from cases c
+    where t.kind = 'customer_words' and t.case_id = c.case_id
+        and c.source = :source and c.account = :account and c.customer_id = :customer_id
+), links as (
+    update pay_links set revoked_at = :erased_at, revoked_because = 'erased'
+    where source = :source and account = :account and customer_id = :customer_id and revoked_at is null
+)
+select 1;

@@ -1,0 +1,178 @@
+"""What customers do on their page, for the HTML page and for the JSON of a merchant's own page alike: the same rules,
+and the way of every action, an inbox row first and then an update of the case (`api/actions.py`).
+
+Repeating is safe: a checkout or a form has one id, and one id is one action of a case.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from activities.customers import Customer
+from activities.links import PayLink
+from activities.page_words import PageVoice
+from activities.store.cases import Task
+from activities.store.checkouts import Checkout, Claimed
+from api.actions import Refused, note, perform
+from api.parts import ApiParts, PageParts
+from api.pay.claims import Claim, claim_of
+from policies.events import (
+    AgreePlan,
+    AskForHelp,
+    CaseAction,
+    CustomerDid,
+    MistakeTopic,
+    PromiseToPay,
+    ReportMistake,
+    UpdatePaymentMethod,
+)
+from policies.keys import CaseRef
+from policies.page_tries import Allowed
+from policies.self_service import why_not_offered
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is on the page. `verified`: they have typed in a code that went to an address on file. `session_hash` stands
+    for their browser. `learns`: they agreed that we note when they are busy here, and their browser does not object."""
+
+    parts: ApiParts
+    page: PageParts
+    link: PayLink
+    customer: Customer
+    voice: PageVoice
+    session_hash: str
+    verified: bool
+    learns: bool
+    headers: Mapping[str, str]
+
+    @property
+    def zone(self) -> str:
+        return self.customer.view().zone
+
+
+async def pay(visitor: Visitor, checkout: Checkout, result: Mapping[str, str]) -> Checkout:
+    """What the fields brought is charged: each invoice in turn, until one is refused. Raises OutsideError when the
+    gateway cannot be asked; nothing was tried then."""
+    if checkout.answers:
+        return checkout
+    parts, link, now = visitor.parts, visitor.link, datetime.now(UTC)
+    verdict = await parts.store.page_tries.reserve(link.customer, checkout.cases[0], checkout.id, now)
+    if not isinstance(verdict, Allowed):
+        return await _kept(visitor, checkout, stopped=verdict.kind, stopped_until=verdict.until)
+    given = await visitor.page.desk.given(checkout, result)
+    checkout = await _kept(visitor, checkout, given=given, stopped=None, stopped_until=None)
+    if checkout.not_given:
+        await parts.store.page_tries.ended(checkout.id, succeeded=False)
+        return checkout
+    answers: list[Claimed] = []
+    for case_id in checkout.cases:
+        answers.append(await _charged(visitor, checkout, case_id))
+        if not _goes_on(answers[-1]):
+            break
+    went_well = all(_goes_on(each) for each in answers)
+    await parts.store.page_tries.ended(checkout.id, succeeded=went_well)
+    return await _kept(visitor, checkout, answers=tuple(answers))
+
+
+async def _charged(visitor: Visitor, checkout: Checkout, case_id: str) -> Claimed:
+    claim = await claim_of(visitor.parts, visitor.page, CaseRef.from_case_id(case_id))
+    if claim is None:
+        return Claimed(case_id=case_id, word="no_open_case")
+    return await act(visitor, claim, _as_action(checkout))
+
+
+def _as_action(checkout: Checkout) -> CaseAction:
+    method = checkout.method
+    if method is None:
+        raise ValueError("a checkout without a way to pay cannot be charged")
+    way: dict[str, Any] = {
+        "action_id": f"page-{checkout.id}",
+        "credential_id": method.credential_id,
+        "gateway": checkout.gateway,
+        "gateway_customer_id": checkout.gateway_customer_id,
+        "instrument": method.instrument,
+    }
+    if checkout.plan:
+        return AgreePlan(**way, instalments=checkout.plan)
+    return UpdatePaymentMethod(**way, keep=checkout.keep, amount=checkout.amount)
+
+
+def _goes_on(claimed: Claimed) -> bool:
+    return claimed.answer is not None and claimed.answer.result in ("paid", "processing", "done")
+
+
+async def _kept(visitor: Visitor, checkout: Checkout, **changes: object) -> Checkout:
+    changed = checkout.model_copy(update=changes)
+    await visitor.parts.store.checkouts.save(changed, visitor.link)
+    return changed
+
+
+async def act(visitor: Visitor, claim: Claim, action: CaseAction) -> Claimed:
+    """What the policy does not offer does not reach the case."""
+    case_id = claim.case.case_id
+    if why_not_offered(claim.policy, claim.facts, action, claim.now):
+        return Claimed(case_id=case_id, word="not_offered")
+    done = await perform(visitor.parts, claim.case, action, visitor.headers)
+    return (
+        Claimed(case_id=case_id, word=done.word) if isinstance(done, Refused) else Claimed(case_id=case_id, answer=done)
+    )
+
+
+async def promise(visitor: Visitor, claims: Sequence[Claim], on: date, once: str) -> list[Claimed]:
+    """All that is owed may be charged on that day, from when messages may be sent on."""
+    done = []
+    for claim in claims:
+        due_at = _moment(on, claim.policy.contact.opens, visitor.zone)
+        done.append(await act(visitor, claim, PromiseToPay(action_id=f"page-{once}", due_at=due_at)))
+    return done
+
+
+def _moment(day: date, opens: time, zone: str) -> datetime:
+    return datetime.combine(day, opens, ZoneInfo(zone)).astimezone(UTC)
+
+
+async def report_mistake(
+    visitor: Visitor, claims: Sequence[Claim], topic: MistakeTopic, words: str, once: str
+) -> list[Claimed]:
+    done = [await act(visitor, claim, ReportMistake(action_id=f"page-{once}", topic=topic)) for claim in claims]
+    await _pass_on(visitor, claims, words, once)
+    return done
+
+
+async def ask_for_help(visitor: Visitor, claims: Sequence[Claim], words: str, once: str) -> list[Claimed]:
+    done = [await act(visitor, claim, AskForHelp(action_id=f"page-{once}")) for claim in claims[:1]]
+    await _pass_on(visitor, claims, words, once)
+    return done
+
+
+async def _pass_on(visitor: Visitor, claims: Sequence[Claim], words: str, once: str) -> None:
+    """What a customer wrote is personal: it lies in PostgreSQL for the colleague, and in no history."""
+    if words and claims:
+        task = Task(
+            key=f"words.{visitor.link.link_id}.{once}",
+            case_id=claims[0].case.case_id,
+            kind="customer_words",
+            assignee="support_contact",
+            summary=words,
+            created_at=datetime.now(UTC),
+        )
+        await visitor.parts.store.cases.add_task(task)
+
+
+async def noted(
+    visitor: Visitor,
+    claims: Sequence[Claim],
+    what: Literal["opened_page", "chose_method", "left_fields", "tried_to_pay", "was_answered"],
+    method: str | None = None,
+) -> None:
+    """As a fact of each case, once an hour; and when the customer agreed to it, as an hour in which they are busy."""
+    now = datetime.now(UTC)
+    for claim in claims:
+        event_id = f"{visitor.link.link_id}-{what}-{method or ''}-{now:%Y%m%d%H}"
+        news = CustomerDid(event_id=event_id, happened_at=now, what=what, method=method)
+        await note(visitor.parts, claim.case, news, visitor.headers)
+    if visitor.learns:
+        await visitor.parts.store.checkouts.visited(visitor.link.customer, now)

@@ -1,0 +1,165 @@
+"""What customers do on their page. Every form is answered with a redirect, so that a reload sends nothing twice."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from activities.page_access import CodeSent
+from activities.store.checkouts import Claimed
+from activities.store.page_access import CodeExpired, TooMany, Verified, Wrong
+from api.forms import flat
+from api.pay import acting
+from api.pay.acting import Visitor
+from api.pay.claims import Claim, claims_of
+from api.pay.forms import (
+    CheckoutPlace,
+    CodeForm,
+    HelpForm,
+    MistakeForm,
+    PayForm,
+    Place,
+    PromiseForm,
+    SeenForm,
+    SomeForm,
+    TypedCode,
+    results_of,
+)
+from api.pay.html import QUIET, redirect_to
+from api.pay.offering import Choice, NotOffered, Offered, chosen
+from api.pay.rooms import base_of, checkout_of, form_of, kindly, offered_to
+from api.routes import Call, Nothing
+
+
+@kindly
+async def begin(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
+    """A way to pay was chosen. A stored one is charged at once, for the others the gateway's fields are opened."""
+    entered, fields = await form_of(call)
+    visitor, here = entered.visitor, await offered_to(entered)
+    try:
+        form = PayForm.model_validate(flat(fields, several=("invoice",)))
+        choice = _choice(form, here, visitor)
+        wanted, stored = chosen(choice, here, visitor.voice.tag)
+    except (ValidationError, NotOffered) as error:
+        return redirect_to(f"{base_of(call)}?said={error.word if isinstance(error, NotOffered) else 'not_understood'}")
+    await acting.noted(visitor, here.owed, "chose_method", choice.way)
+    now, desk = datetime.now(UTC), visitor.page.desk
+    if stored:
+        checkout = await desk.begin_stored(visitor.link, stored, wanted, now)
+        await acting.pay(visitor, checkout, {})
+        return redirect_to(f"{base_of(call)}/checkout/{checkout.id}", entered.session.cookie_header)
+    assert here.open_ways is not None  # noqa: S101 - `chosen` refuses it
+    till = here.open_ways.confirms if wanted.way == "confirm" else here.open_ways.given[wanted.way]
+    assert till is not None  # noqa: S101 - `chosen` refuses it
+    return_to = f"{visitor.parts.public_url.rstrip('/')}{base_of(call)}/checkout/"
+    checkout = await desk.begin(visitor.link, till, wanted, return_to, now)
+    return redirect_to(f"{base_of(call)}/checkout/{checkout.id}", entered.session.cookie_header)
+
+
+@kindly
+async def finish(call: Call[CheckoutPlace, Nothing, bytes]) -> web.StreamResponse:
+    """What the fields, or the gateway's own page, brought."""
+    entered, fields = await form_of(call, ended_too=True)
+    visitor, checkout = entered.visitor, await checkout_of(entered, call.path.id)
+    await acting.pay(visitor, checkout, results_of(fields))
+    return redirect_to(f"{base_of(call)}/checkout/{checkout.id}", entered.session.cookie_header)
+
+
+@kindly
+async def promise(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
+    async def act(visitor: Visitor, claims: Sequence[Claim], form: PromiseForm) -> list[Claimed]:
+        return await acting.promise(visitor, claims, form.on, form.once)
+
+    return await _say(call, PromiseForm, act, "promised")
+
+
+@kindly
+async def report_mistake(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
+    async def act(visitor: Visitor, claims: Sequence[Claim], form: MistakeForm) -> list[Claimed]:
+        return await acting.report_mistake(visitor, claims, form.topic, form.words or "", form.once)
+
+    return await _say(call, MistakeForm, act, "told")
+
+
+@kindly
+async def ask_for_help(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
+    async def act(visitor: Visitor, claims: Sequence[Claim], form: HelpForm) -> list[Claimed]:
+        return await acting.ask_for_help(visitor, claims, form.words or "", form.once)
+
+    return await _say(call, HelpForm, act, "asked")
+
+
+@kindly
+async def send_code(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
+    entered, fields = await form_of(call)
+    visitor, form = entered.visitor, _read(CodeForm, fields)
+    said = "not_understood"
+    if form:
+        access, hashed = visitor.page.access, entered.session.session_hash
+        sent = await access.send_code(visitor.link, hashed, form.channel, datetime.now(UTC))
+        said = "code_sent" if isinstance(sent, CodeSent) else "code_not_sent"
+    return redirect_to(f"{base_of(call)}?said={said}", entered.session.cookie_header)
+
+
+@kindly
+async def type_code(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
+    entered, fields = await form_of(call)
+    visitor, form = entered.visitor, _read(TypedCode, fields)
+    verdict = None
+    if form:
+        access, hashed = visitor.page.access, entered.session.session_hash
+        verdict = await access.verify(visitor.link, hashed, form.code, datetime.now(UTC))
+    said = _SAID_OF_CODE.get(type(verdict), "not_understood")
+    return redirect_to(f"{base_of(call)}?said={said}" if said else base_of(call), entered.session.cookie_header)
+
+
+_SAID_OF_CODE: dict[type, str] = {Verified: "", Wrong: "wrong_code", CodeExpired: "code_old", TooMany: "code_old"}
+
+
+@kindly
+async def seen(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
+    """What only a script can tell: nobody is kept waiting for it, and no mail scanner says it."""
+    entered, fields = await form_of(call)
+    form, visitor = _read(SeenForm, fields), entered.visitor
+    if form:
+        claims = await claims_of(visitor.parts, visitor.page, visitor.link.customer)
+        await acting.noted(visitor, claims, form.what, form.method)
+    return web.Response(status=204, headers=QUIET)
+
+
+async def _say(
+    call: Call[Place, Nothing, bytes],
+    kind: type[SomeForm],
+    act: Callable[[Visitor, Sequence[Claim], SomeForm], Awaitable[list[Claimed]]],
+    said: str,
+) -> web.Response:
+    """`said`: what the page says once the first of the cases has agreed."""
+    entered, fields = await form_of(call)
+    form, here = _read(kind, fields), await offered_to(entered)
+    if form is None:
+        return redirect_to(f"{base_of(call)}?said=not_understood")
+    done = await act(entered.visitor, here.owed, form)
+    agreed = any(each.answer for each in done)
+    return redirect_to(f"{base_of(call)}?said={said if agreed else 'not_offered'}", entered.session.cookie_header)
+
+
+def _read(form: type[SomeForm], fields: dict[str, list[str]]) -> SomeForm | None:
+    try:
+        return form.model_validate(flat(fields))
+    except ValidationError:
+        return None
+
+
+def _choice(form: PayForm, here: Offered, visitor: Visitor) -> Choice:
+    amount = None
+    if form.sum == "part":
+        currency = here.owed[0].facts.due.currency if here.owed else "EUR"
+        amount = visitor.voice.sum_written(form.part, currency)
+        if amount is None:
+            raise NotOffered("wrong_amount")
+    way = "stored" if form.stored else form.way
+    if way is None:
+        raise NotOffered("unknown_way")
+    plan = int(form.sum.removeprefix("plan-")) if form.sum.startswith("plan-") else None
+    return Choice(way=way, stored=form.stored, invoices=form.invoice, amount=amount, plan=plan, keep=not form.lend)

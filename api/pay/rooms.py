@@ -1,0 +1,129 @@
+"""What every handler of the page does first and last: let the visitor in, read the form, answer with a page."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, Literal
+
+from aiohttp import web
+from temporalio.service import RPCError
+
+from activities.errors import OutsideError
+from activities.store.checkouts import Checkout
+from activities.store.database import DATABASE_DOWN
+from api.errors import RETRY_AFTER_SECONDS, TemporalUnreachable, refuse
+from api.forms import fields_of
+from api.parts import PageParts
+from api.pay.claims import claims_of
+from api.pay.entering import Entered, NotLetIn, enter, voice_asked_for
+from api.pay.html import page_of
+from api.pay.offering import Offered, offered
+from api.routes import Call
+
+log = logging.getLogger(__name__)
+
+STATUS_OF = {"unknown": 404, "expired": 410, "newer": 410, "erased": 410, "paid": 200, "closed": 410, "crowded": 429}
+
+
+class Away(Exception):
+    """Answered already: not let in, or sent somewhere else."""
+
+    def __init__(self, response: web.Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+Handled = Callable[[Call[Any, Any, Any]], Awaitable[web.StreamResponse]]
+
+
+def kindly(handler: Handled) -> Handled:
+    """Where a part is down the customer reads a sentence, and that nothing was charged by looking."""
+
+    @wraps(handler)
+    async def handle(call: Call[Any, Any, Any]) -> web.StreamResponse:
+        if call.parts.page is None:
+            return refuse(404, "no_page", "no key is set up to sign links with (RECOUP_LINK_KEYS)")
+        try:
+            return await handler(call)
+        except Away as away:
+            return away.response
+        except (TemporalUnreachable, RPCError, OutsideError, *DATABASE_DOWN) as error:
+            log.error("the customer's page cannot be shown: %s", type(error).__name__)
+            return _trouble(call)
+
+    return handle
+
+
+async def entered_by(call: Call[Any, Any, Any], kind: Literal["view", "post"], ended_too: bool = False) -> Entered:
+    page = page_parts(call)
+    found = await enter(call.request, call.parts, page, call.path.token, kind, ended_too)
+    if isinstance(found, Entered):
+        return found
+    raise Away(_not_let_in(page, found))
+
+
+async def form_of(call: Call[Any, Any, Any], ended_too: bool = False) -> tuple[Entered, dict[str, list[str]]]:
+    """A form of our own page, from this very browser."""
+    entered = await entered_by(call, "post", ended_too)
+    fields = fields_of(await call.body())
+    if fields is None:
+        raise Away(refuse(400, "malformed", "the body is not the form of this page"))
+    if not entered.session.accepts(call.request, fields.get("csrf", [""])[-1]):
+        raise Away(page_for(entered, "again.html.j2", {}, status=403))
+    return entered, fields
+
+
+async def offered_to(entered: Entered) -> Offered:
+    visitor = entered.visitor
+    return await offered(visitor, await claims_of(visitor.parts, visitor.page, visitor.link.customer))
+
+
+async def checkout_of(entered: Entered, checkout_id: str) -> Checkout:
+    visitor = entered.visitor
+    found = await visitor.parts.store.checkouts.get(checkout_id, visitor.link)
+    if found:
+        return found
+    raise Away(_not_let_in(visitor.page, NotLetIn("unknown", visitor.voice)))
+
+
+def page_parts(call: Call[Any, Any, Any]) -> PageParts:
+    page = call.parts.page
+    if page is None:
+        raise Away(refuse(404, "no_page", "no key is set up to sign links with (RECOUP_LINK_KEYS)"))
+    return page
+
+
+def base_of(call: Call[Any, Any, Any]) -> str:
+    return f"/pay/{call.path.token}"
+
+
+def page_for(
+    entered: Entered, template: str, told: dict[str, Any], status: int = 200, checkout: Checkout | None = None
+) -> web.Response:
+    visitor, session = entered.visitor, entered.session
+    links, preferences = visitor.parts.links, ""
+    if links:
+        preferences = links.preferences(visitor.link.customer)
+    shared = {
+        "base": f"/pay/{links.pay_token(visitor.link)}" if links else "",
+        "csrf": session.csrf,
+        "once": secrets.token_urlsafe(12),
+        "preferences": preferences,
+        "support": visitor.customer.support_contact,
+    }
+    return page_of(visitor.page, visitor.voice, template, {**shared, **told}, status, session.cookie_header, checkout)
+
+
+def _not_let_in(page: PageParts, found: NotLetIn) -> web.Response:
+    response = page_of(page, found.voice, "ended.html.j2", {"why": found.why}, STATUS_OF[found.why])
+    if found.retry_after:
+        response.headers["Retry-After"] = str(found.retry_after)
+    return response
+
+
+def _trouble(call: Call[Any, Any, Any]) -> web.Response:
+    page = page_parts(call)
+    response = page_of(page, voice_asked_for(page, call.request), "ended.html.j2", {"why": "trouble"}, 503)
+    response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
