@@ -5,6 +5,7 @@ own origin, tokenize, focus, threeDSecure.create and verifyCard) and its error c
 says how Braintree's own scripts behave under a policy.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -103,6 +104,9 @@ window.addEventListener("message", function (event) {
 """
 
 
+FRAMES_MAY_COME = web.AppKey("frames_may_come", asyncio.Event)
+
+
 @dataclass
 class Shop:
     """The page and what it was sent; `vendor`: Braintree's place."""
@@ -113,6 +117,7 @@ class Shop:
     locale: str = "de-AT"
     blocked: bool = False
     sent: list[dict[str, str]] = field(default_factory=list)
+    frames_may_come: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def page(self, request: web.Request) -> web.Response:
         script = f'<script src="{self.vendor}/client.min.js"></script>'
@@ -147,6 +152,7 @@ async def vendors(request: web.Request) -> web.Response:
 
 
 async def frame(request: web.Request) -> web.Response:
+    await request.app[FRAMES_MAY_COME].wait()
     text = '<!doctype html><meta charset="utf-8"><input><script src="/frame.js"></script>'
     return web.Response(text=text, content_type="text/html")
 
@@ -158,6 +164,8 @@ async def frames(request: web.Request) -> web.Response:
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
     standing, theirs, mine = Shop(), web.Application(), web.Application()
+    standing.frames_may_come.set()
+    theirs[FRAMES_MAY_COME] = standing.frames_may_come
     theirs.add_routes([web.get("/client.min.js", vendors), web.get("/frame", frame), web.get("/frame.js", frames)])
     mine.add_routes([web.get("/", standing.page), web.get("/pay/fields/braintree.js", standing.ours)])
     mine.add_routes([web.post("/pay/token/fields", standing.took), web.get("/favicon.ico", no_icon)])
@@ -173,7 +181,7 @@ async def opened(browser: Browser, shop: Shop, **how: Any) -> AsyncIterator[Page
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    await page.goto(shop.url + "/")
+    await page.goto(shop.url + "/", wait_until="commit")
     yield page
     assert shop.blocked or wrong == []
     await context.close()
@@ -201,6 +209,18 @@ async def test_the_fields_are_mounted_with_labels_in_the_customers_language(
         await expect(inside).to_have_attribute("placeholder", "MM / JJ")
         assert await page.locator("iframe").first.get_attribute("title") == "Kartennummer"
         assert await page.locator("label").all_inner_texts() == ["Kartennummer", "Gültig bis", "Prüfziffer (CVC)"]
+
+
+async def test_nothing_can_be_sent_before_the_fields_are_there(browser: Browser, shop: Shop) -> None:
+    shop.frames_may_come.clear()
+    async with opened(browser, shop) as page:
+        await expect(page.locator("iframe")).to_have_count(3)
+        await expect(page.get_by_role("button")).to_be_disabled()
+        await page.evaluate("document.getElementById('recoup-fields').requestSubmit()")
+        shop.frames_may_come.set()
+        await expect(page.get_by_role("button")).to_be_enabled()
+        assert await asked(page, "tokenize") == []
+    assert shop.sent == []
 
 
 async def test_a_label_leads_into_its_frame(browser: Browser, shop: Shop) -> None:

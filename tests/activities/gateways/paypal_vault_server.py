@@ -88,7 +88,8 @@ class Vault:
             return error(422, "UNPROCESSABLE_ENTITY", setup["status"])
         setup["status"] = "TOKENIZED"
         made_id = self.world.new_id("8kk8451t")
-        told = {"id": made_id, "customer": setup["customer"], "payment_source": setup["payment_source"]}
+        customer = setup.get("vaulted_for", setup["customer"])
+        told = {"id": made_id, "customer": customer, "payment_source": setup["payment_source"]}
         self.world.vault[made_id] = told
         return 201, told
 

@@ -108,9 +108,17 @@ class TestWhatWasGiven:
 
     async def test_the_session_of_another_customer_is_none_of_this_one(self, stand: GoCardlessStand) -> None:
         reference = await self.opened(stand, stand.server.customer())
-        stand.server.fulfil(reference)
         other = stand.server.customer()
         assert await stand.gateway.given(other["id"], reference, {}) == NotGiven(why="unknown")
+        stand.server.fulfil(reference)
+        assert await stand.gateway.given(other["id"], reference, {}) == NotGiven(why="unknown")
+
+    async def test_a_mandate_of_another_customer_is_none_of_this_one(self, stand: GoCardlessStand) -> None:
+        customer = stand.server.customer()
+        reference = await self.opened(stand, customer)
+        mandate = stand.server.fulfil(reference)
+        mandate["links"]["customer"] = stand.server.customer()["id"]
+        assert await stand.gateway.given(customer["id"], reference, {}) == NotGiven(why="unknown")
 
     async def test_a_fulfilled_request_without_a_mandate_gave_none(self, stand: GoCardlessStand) -> None:
         customer = stand.server.customer()

@@ -85,6 +85,7 @@ class TestWhatWasGiven:
         given = await stand.gateway.given("customer_1", setup, {})
         assert isinstance(given, StoredMethod)
         assert list(stand.world.vault) == [given.credential_id]
+        assert f"vault_{setup}" in stand.world.answered, "the second time is the same request to PayPal"
 
     async def test_once_paypal_has_forgotten_the_request_the_wallet_is_found_by_its_payer(
         self, stand: PayPalStand
@@ -122,6 +123,14 @@ class TestWhatWasGiven:
         approve(stand.world, setup)
         assert await stand.gateway.given("customer_2", setup, {}) == NotGiven(why="unknown")
         assert stand.world.vault == {}
+
+    async def test_a_wallet_that_paypal_keeps_for_another_customer_is_none_of_this_one(
+        self, stand: PayPalStand
+    ) -> None:
+        setup = await self.opened(stand)
+        approve(stand.world, setup)
+        stand.world.setups[setup]["vaulted_for"] = {"id": "customer_2"}
+        assert await stand.gateway.given("customer_1", setup, {}) == NotGiven(why="unknown")
 
     @pytest.mark.parametrize(("reference", "why"), [("5C9UNKNOWN", "expired"), ("../orders/1", "unknown")])
     async def test_a_reference_that_nobody_knows(self, stand: PayPalStand, reference: str, why: str) -> None:
