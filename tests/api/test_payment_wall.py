@@ -6,6 +6,7 @@ Recoup's side is the small server below; it answers in the shapes that docs/paym
 import asyncio
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -23,8 +24,10 @@ from tests.fixtures.sandbox import serving
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "api" / "static" / "recoup-pay.js"
 EXAMPLES = ROOT / "docs" / "examples" / "wall"
+DOCS = ROOT / "docs" / "payment-wall.md"
 TOKEN = "a-token.of-ada"
 MANY_BYTES = 20_000
+RETRY_AFTER_SECONDS = 60
 PATIENCE_MILLISECONDS = 15_000
 PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=800)
 OWED = {
@@ -72,6 +75,7 @@ class Recoup:
         self.refusals: list[int] = []
         self.asked: list[str] = []
         self.bearers: list[str | None] = []
+        self.referrers: list[str | None] = []
         self._changed: set[asyncio.Event] = set()
 
     def app(self) -> web.Application:
@@ -116,7 +120,7 @@ class Recoup:
     async def _summary(self, request: web.Request) -> web.Response:
         self.asked.append("summary")
         if self.refusals:
-            headers = {**self._open(), "Retry-After": "1"}
+            headers = {**self._open(), "Retry-After": str(RETRY_AFTER_SECONDS)}
             return web.json_response({"error": "unavailable"}, status=self.refusals.pop(0), headers=headers)
         if (token := request.match_info["token"]) not in self.known:
             return web.json_response({"error": "unknown_token"}, status=404, headers=self._open())
@@ -142,6 +146,7 @@ class Recoup:
         return response
 
     async def _page(self, request: web.Request) -> web.Response:
+        self.referrers.append(request.headers.get("Referer"))
         headers = {
             "Content-Security-Policy": f"default-src 'none'; script-src 'self'; connect-src 'self';"
             f" frame-ancestors {self.parent}",
@@ -285,6 +290,7 @@ async def test_a_banner_says_what_is_due_and_its_button_leads_to_the_page(shop: 
     await expect(link).to_have_attribute("target", "_top")
     await link.click()
     await expect(page).to_have_url(f"{shop.recoup.url}/pay/{TOKEN}")
+    assert shop.recoup.referrers == [None], "where the customer was is the shop's own business"
 
 
 async def test_a_banner_that_was_put_away_comes_back_when_the_state_has_changed(shop: Shop) -> None:
@@ -382,6 +388,9 @@ async def test_a_blocking_wall_holds_while_access_is_suspended(shop: Shop) -> No
     await page.keyboard.press("Escape")
     await expect(wall).to_be_visible()
     await expect(wall.get_by_role("button")).to_have_count(0)
+    # A browser that closes it all the same finds it open again, and as modal as it was.
+    await wall.evaluate("wall => wall.close()")
+    await expect(wall).to_be_visible()
     with pytest.raises(Exception, match="intercepts pointer events"):
         await page.locator("#buy").click(timeout=500)
     await expect(frame.locator("#card")).to_be_editable()
@@ -456,7 +465,7 @@ async def test_nonsense_from_the_frame_does_nothing(shop: Shop) -> None:
     await frame.locator("#grow").click()
     for message in ("null", "7", "'settled'", "{}", "{recoup: 'height'}", "{recoup: 'height', height: '1px;'}"):
         await frame.evaluate(f"parent.postMessage({message}, '*')")
-    await frame.evaluate("parent.postMessage({recoup: 'height', height: -5}, '*')")
+    await frame.evaluate("parent.postMessage({recoup: 'height', height: 0}, '*')")
     await page.wait_for_timeout(200)
     await expect(page.locator("dialog iframe")).to_have_css("height", "333px")
     await frame.evaluate("parent.postMessage({recoup: 'height', height: 1e9}, '*')")
@@ -487,15 +496,24 @@ async def test_without_a_stream_the_summary_is_polled(shop: Shop) -> None:
     await expect(page.get_by_role("alert")).to_be_visible()
     shop.recoup.change(state="settled")
     await happened(page, "opened", "settled")
-    assert shop.recoup.asked[:3] == ["summary", "stream", "summary"], shop.recoup.asked
+    assert shop.recoup.asked[:3] == ["summary", "stream", "summary"]
 
 
-async def test_whoever_says_to_wait_is_asked_again_and_told_of_once(shop: Shop) -> None:
-    shop.recoup.refusals = [503, 429]
+@pytest.mark.parametrize("status", [429, 503])
+async def test_whoever_says_to_wait_is_left_alone_so_long(shop: Shop, status: int) -> None:
+    """By the page's clock, which the test puts forward."""
+    shop.recoup.refusals = [status, status]
+    await shop.context.clock.install()
     page = await shop.open("recoup-banner")
-    await expect(page.get_by_role("alert")).to_be_visible()
-    await happened(page, "error refused", "opened")
+    await happened(page, "error refused")
+    await shop.context.clock.run_for(RETRY_AFTER_SECONDS * 500)
+    assert shop.recoup.asked == ["summary"]
+    async with asyncio.timeout(PATIENCE_MILLISECONDS / 1000):
+        while len(await events(page)) < 2:
+            await shop.context.clock.run_for(RETRY_AFTER_SECONDS * 100)
     assert shop.recoup.asked[:3] == ["summary"] * 3
+    # Told of once, however often it was so.
+    await happened(page, "error refused", "opened")
 
 
 async def test_nobody_there_is_an_error_and_no_end(shop: Shop) -> None:
@@ -562,6 +580,7 @@ async def test_the_token_goes_to_recoup_and_to_nobody_else(shop: Shop) -> None:
     assert not [heard for heard in shop.elsewhere.heard if TOKEN in heard]
     told = {request.url.split("/pay/")[0] for request in shop.requests if TOKEN in request.url}
     assert told == {shop.recoup.url}
+    assert shop.recoup.referrers == [None]
     for request in shop.requests:
         assert TOKEN not in (await request.all_headers()).get("referer", "")
         assert not (await request.all_headers()).get("cookie")
@@ -648,7 +667,8 @@ async def test_it_looks_as_the_page_wants(shop: Shop, tmp_path: Path) -> None:
     page = await shop.open("recoup-payment-wall")
     frame, wall = await frame_of(page), page.get_by_role("dialog")
     dark = "matchMedia('(prefers-color-scheme: dark)').matches"
-    for name, value in (("--recoup-background", "rgb(20, 20, 24)"), ("--recoup-color-scheme", "dark")):
+    look = {"background": "rgb(20, 20, 24)", "color": "white", "color-scheme": "dark"}
+    for name, value in [(f"--recoup-{key}", value) for key, value in look.items()]:
         await page.locator("recoup-payment-wall").evaluate("(e, [n, v]) => e.style.setProperty(n, v)", [name, value])
     await expect(wall).to_have_css("background-color", "rgb(20, 20, 24)")
     async with asyncio.timeout(PATIENCE_MILLISECONDS / 1000):
@@ -679,6 +699,18 @@ async def test_it_fits_a_phone(shop: Shop, element: str, tmp_path: Path) -> None
         assert close["x"] + close["width"] <= size["width"]
         assert min(close["width"], close["height"]) >= 44
         await page.screenshot(path=tmp_path / f"{element}-{name}.png")
+
+
+def test_what_the_docs_name_is_what_there_is() -> None:
+    docs, script = DOCS.read_text(), SCRIPT.read_text()
+    variables = set(re.findall(r"var\((--recoup-[a-z-]+)", script))
+    assert set(re.findall(r"^\| `(--recoup-[a-z-]+)", docs, re.MULTILINE)) == variables
+    told = {f"recoup-{name}" for name in re.findall(r'#tell\("([a-z]+)"', script)}
+    assert set(re.findall(r"^\| `(recoup-[a-z]+)` \|", docs, re.MULTILINE)) == told
+    observed = re.search(r"observedAttributes = \[(.*?)\]", script)
+    assert observed is not None
+    for name in re.findall(r'"([a-z]+)"', observed[1]):
+        assert re.search(rf"^\| `{name}", docs, re.MULTILINE), f"{name} is in no table"
 
 
 def test_the_script_is_small() -> None:
