@@ -226,7 +226,8 @@ class RecoupBanner extends HTMLElement {
     write(headline, now.headline);
     write(due, now.due.join("\n"));
     write(deadline, now.deadline || "");
-    write(link, (parsed(now.url) && now.button) || "");
+    /* What is on its way is not to be paid again. */
+    write(link, (now.state === "owed" && parsed(now.url) && now.button) || "");
     if (parsed(now.url)) put(link, "href", now.url);
     if (!wall) return put(box, "role", now.state === "owed" ? "alert" : "status");
     write(text, now.text);
@@ -242,9 +243,9 @@ class RecoupBanner extends HTMLElement {
     this.#frame = null;
     clearTimeout(this.#late);
     if (parsed(address)?.origin !== this.#origin) return this.#unframed();
-    /* Wallets, and passkeys that a bank asks for. */
+    /* Wallets, and passkeys that a bank asks for. The origin, for the page inside must know whom to tell its height. */
     const allow = "payment; publickey-credentials-get", title = this.#now.headline;
-    const named = { part: "frame", title, allow, referrerpolicy: "no-referrer", src: address };
+    const named = { part: "frame", title, allow, referrerpolicy: "origin", src: address };
     this.#frame = make(this.#box, "iframe", named);
     this.#box.append(this.#parts.link);
     this.#box.className = "loading";
