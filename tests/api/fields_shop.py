@@ -69,7 +69,8 @@ class Shop:
         return web.Response(text=self.scripted, content_type="text/javascript")
 
     async def took(self, request: web.Request) -> web.Response:
-        self.sent.append({name: str(value) for name, value in (await request.post()).items()})
+        posted = await request.post()
+        self.sent.append({name: " and ".join(map(str, posted.getall(name))) for name in posted})
         return web.Response(text="<!doctype html><title>Thanks</title>", content_type="text/html")
 
 

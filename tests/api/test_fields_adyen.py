@@ -45,9 +45,9 @@ VENDOR = (
     this.submit = function () {
       if (window.location.search === "?nothing") throw new Error("No active payment method.");
       if (!this.isValid) return frame.contentWindow.postMessage("focus", origin);
+      asked.push(["submit", true]);
       if (status !== "ready") return;
       status = "loading";
-      asked.push(["submit", true]);
       var channel = new MessageChannel();
       channel.port1.onmessage = function (event) { ended(event.data); };
       frame.contentWindow.postMessage("value", origin, [channel.port2]);

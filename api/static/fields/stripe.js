@@ -48,7 +48,7 @@
 
   function add(name, value) {
     // Of a submit that the customer came back from, the input is still there.
-    var input = document.createElement("input");
+    var input = form.elements["result." + name] || document.createElement("input");
     input.type = "hidden";
     input.name = "result." + name;
     input.value = value;
