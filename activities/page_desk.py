@@ -101,14 +101,16 @@ class PageDesk:
         confirms = tills[0] if first.confirms and wants is CustomerAction.AUTHENTICATE else None
         return WaysOpen(given, confirms, first.part_payments, policy.page.pay_once and first.pays_once)
 
-    async def stored_ways(self, case: CaseRef, customer_id: str) -> list[StoredWay]:
-        """The default first. A gateway that does not answer has none to offer now."""
-        found = []
+    async def stored_ways(self, case: CaseRef, customer_id: str, facts: CaseFacts) -> list[StoredWay]:
+        """The default first; not the one that can no longer be used. A gateway that does not answer has none to offer
+        now."""
+        found: list[StoredWay] = []
+        hopeless = facts.decline is not None and facts.decline.customer_action is CustomerAction.UPDATE_METHOD
         for till in await self._tills(case, customer_id):
             if till.gateway.capabilities.lists_methods:
                 methods = await self._methods_at(till)
                 found += [StoredWay(_name_of(till, each), till, each) for each in methods]
-        return found
+        return [way for way in found if not (hopeless and way.method.credential_id == facts.credential_id)]
 
     async def outlook(self, policy: PolicyDocument, facts: CaseFacts, now: datetime) -> Words:
         """What is due next in the case and when, as a message would say it."""

@@ -233,7 +233,7 @@ class SelfService(Part):
     part: PartPayments | None = None
     plans: tuple[PlanTerms, ...] = Field(default=(), max_length=5)
     promise: PromiseTerms | None = None
-    step_up: Literal["never", "stored", "always"] = "never"
+    step_up: Literal["never", "stored", "always"] = "stored"
 
 
 class Reinstatement(Part):

@@ -55,7 +55,8 @@ async def offered(visitor: Visitor, claims: tuple[Claim, ...]) -> Offered:
     may_see = visitor.verified or step_up == "never"
     stored: list[StoredWay] = []
     if owed and open_ways and may_see and "stored" in owed[0].policy.page.ways:
-        stored = await visitor.page.desk.stored_ways(owed[0].case, visitor.link.customer.customer_id)
+        who = visitor.link.customer.customer_id
+        stored = await visitor.page.desk.stored_ways(owed[0].case, who, owed[0].facts)
     merchant = visitor.page.speaker.merchant.name
     ways = [*_given(open_ways), *(stored_shown(way, visitor.voice) for way in stored)] if open_ways else []
     page = shown(visitor.voice, merchant, claims, visitor.zone, ways, open_ways)

@@ -3,7 +3,7 @@
 if (typeof customElements !== "undefined" && !customElements.get("recoup-payment-wall")) {
 const FIRST_EVENT = 8000, FRAME_READY = 8000, GIVE_UP = 15000, LONGEST_PAUSE = 30000, LONGEST_RETRY = 300;
 const TALLEST = 4000;
-const LASTING = ["limited", "suspended"];
+const CUT_OFF = ["suspended", "closed"], LASTING = ["limited", ...CUT_OFF];
 const SHEET = new CSSStyleSheet();
 SHEET.replaceSync(`
 :host{font:var(--recoup-font,1rem/1.5 system-ui,sans-serif)}
@@ -175,7 +175,7 @@ class RecoupBanner extends HTMLElement {
     const now = this.#now, mode = this.#mode, wall = mode !== "banner";
     if (!now) return;
     const asked = ![null, "false"].includes(this.getAttribute("open"));
-    const must = now.access === "suspended" || (this.getAttribute("block") === "owed" && now.state === "owed");
+    const must = CUT_OFF.includes(now.access) || (this.getAttribute("block") === "owed" && now.state === "owed");
     this.#locked = wall ? mode === "blocking" && must : LASTING.includes(now.access);
     const closed = this.#remembered() && !this.#locked && !asked;
     /* What is on its way needs no wall, but one that stands holds what the customer is just doing. */
