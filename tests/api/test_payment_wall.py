@@ -1,6 +1,7 @@
 """`<recoup-banner>` and `<recoup-payment-wall>` in a real browser: on a page of another origin, under a strict policy.
 
-Recoup's side is the small server below; it answers in the shapes that docs/payment-wall.md names.
+Recoup's side is the small server below, which can be made to answer anything in the shapes that docs/payment-wall.md
+names; the last test asks Recoup's own routes.
 """
 
 import asyncio
@@ -13,13 +14,22 @@ import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, Frame, Locator, Page, Request, ViewportSize, expect
 
+from activities.channels.render.people import Merchant
+from activities.links import Links
+from activities.page_access import PageAccess
+from activities.page_desk import PageDesk
+from activities.page_words import PageSpeaker
+from activities.store.store import Store
+from api.parts import PageParts
+from api.pay.guard import Guard
 from tests.fixtures.sandbox import serving
+from tests.fixtures.store import ALICE, dead_temporal, running_api
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "api" / "static" / "recoup-pay.js"
@@ -203,7 +213,8 @@ class Shop:
         )
         html = (
             f'<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Shop</title>'
-            f'<script src="/notes.js"></script><script src="{ours}/pay/static/recoup-pay.js" defer></script>{self.body}</html>'
+            f'<script src="/notes.js"></script><script src="{ours}/pay/static/recoup-pay.js" defer></script>'
+            f"{self.body}</html>"
         )
         return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": policy})
 
@@ -378,8 +389,9 @@ async def test_a_dismissible_wall_is_left_by_button_and_by_escape_and_opened_aga
     await expect(wall).to_have_count(0)
 
 
-async def test_a_blocking_wall_holds_while_access_is_suspended(shop: Shop) -> None:
-    shop.recoup.summary = dict(SUSPENDED)
+@pytest.mark.parametrize("access", ["suspended", "closed"])
+async def test_a_blocking_wall_holds_while_access_is_suspended(shop: Shop, access: str) -> None:
+    shop.recoup.summary = {**SUSPENDED, "access": access}
     page = await shop.open("recoup-payment-wall", "mode=blocking")
     wall = page.get_by_role("dialog")
     frame = await frame_of(page)
@@ -762,4 +774,35 @@ async def test_an_example_runs_as_it_is_printed(shop: Shop, name: str, package: 
         await expect(wall).to_have_count(0)
         await expect(page.locator("#said")).to_have_text("Thank you, everything is paid.")
         assert set(shop.recoup.bearers) == {"Bearer the-bearer"}
+        await no_violation(page)
+
+
+async def test_recoups_own_routes_answer_the_element(shop: Shop, store: Store) -> None:
+    """Its script, its token, and a summary that the shop's page may read: of somebody who owes nothing."""
+    keys = ("a key of the tests",)
+    merchant = Merchant(name="Shop", support_email="help@shop.example", billing_url="https://shop.example/{invoice_id}")
+    page_parts = PageParts(
+        desk=cast(PageDesk, None),  # nobody is asked about a customer without invoices
+        access=PageAccess(store, {}, merchant.name, keys),
+        speaker=PageSpeaker(merchant, ROOT / "api" / "pay" / "locales"),
+        guard=Guard(),
+        keys=keys,
+    )
+    links = Links("https://recoup.example.com", keys)
+    changes: dict[str, Any] = {"links": links, "feed_origins": (shop.url,), "page": page_parts}
+    async with running_api(store, await dead_temporal(), **changes) as api:
+        shop.recoup.url = api.url
+        page = await shop.open("recoup-payment-wall")
+        await happened(page, "expired")
+        headers = {"Authorization": f"Bearer {ALICE}"}
+        async with api.session.post(f"{api.url}/pay/stripe/default/cus_nobody/token", headers=headers) as answer:
+            token = (await answer.json())["token"]
+        async with page.expect_response(lambda response: response.url.endswith(f"/pay/{token}/stream")) as stream:
+            await set_attribute(page, "recoup-payment-wall", "token", token)
+        assert (await stream.value).status == 200
+        assert await events(page) == ["expired"]
+        async with api.session.get(f"{api.url}/pay/{token}/summary") as answer:
+            read = await answer.json()
+        assert set(read) == {*OWED, "url", "embed_url"}
+        assert read["state"] == "settled"
         await no_violation(page)
