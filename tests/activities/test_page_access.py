@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from activities.channels.contract import Letter, NotSent, SendOutcome
 from activities.channels.render import LANGUAGES
 from activities.channels.sms_segments import segments
 from activities.customers import ContactPoint, Customer
@@ -151,6 +152,22 @@ async def test_an_address_whose_owner_has_stopped_us_gets_no_code(door: Door) ->
     assert await door.access.places(ADA) == {"email": "a•••@c•••.example"}
     assert await door.send("sms") == CodeNotSent()
     assert await door.letters() == []
+
+
+class OptedOut:
+    """A provider that knows that the owner of the number has said stop."""
+
+    name, receipts = "sms", True
+
+    async def send(self, letter: Letter) -> SendOutcome:
+        return NotSent(reason="21610", withdrawn="opted_out")
+
+
+async def test_a_stop_that_only_the_provider_knew_is_remembered(door: Door) -> None:
+    access = PageAccess(door.store, {"sms": OptedOut()}, "Northwind", KEYS)
+    assert await access.places(ADA) == {"sms": "•••06"}
+    assert await access.send_code(LINK, BROWSER, "sms", START) == CodeNotSent()
+    assert await access.places(ADA) == {}
 
 
 @pytest.mark.parametrize("channel", ["in_app", "push", "webhook", "fax", ""])
