@@ -198,6 +198,8 @@ class AdyenSessions:
             connect=(files, api, f"https://checkoutanalytics-{environment}.adyen.com"),
             style=(files,),
             image=(files, api),
+            # And posts a form from our page into that frame.
+            form=("https:",),
         )
         return {"scripts": (f"{sdk}/adyen.js",), "styles": (f"{sdk}/adyen.css",), "origins": origins}
 

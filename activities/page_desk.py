@@ -7,9 +7,9 @@ Touches gateways and the table of checkouts. Card data passes by; what comes bac
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from activities.adapters import Adapters
 from activities.deciding import surroundings_of
@@ -39,6 +39,7 @@ GIVEN_AS: dict[str, PaymentType] = {
 METHODS_KEPT_SECONDS = 30.0
 """A page that is reloaded does not ask the gateway each time."""
 METHODS_KEPT_FOR = 1_000
+_NOT_KEPT = {"locale", "credential_id"}
 
 
 class Till(NamedTuple):
@@ -119,14 +120,16 @@ class PageDesk:
         charge = next_charge(here)
         return words_for(here, next_attempt_at=max(charge.at, now) if charge else None)
 
-    async def begin(self, link: PayLink, till: Till, wanted: Intention, return_to: str, now: datetime) -> Checkout:
-        """Opens the gateway's fields; it brings the browser back to `return_to`, followed by the checkout's id.
-        Raises OutsideError."""
+    async def begin(
+        self, link: PayLink, till: Till, wanted: Intention, return_to: Callable[[str], str], now: datetime
+    ) -> Checkout:
+        """Opens the gateway's fields. `return_to`: where it brings the browser back to, by the checkout's id. Raises
+        OutsideError."""
         checkout = self._checkout(till, wanted, now)
         session = await till.gateway.update_session(
             SessionRequest(
                 customer_id=till.customer_id,
-                return_url=f"{return_to}{checkout.id}?back=1",
+                return_url=return_to(checkout.id),
                 payment_type=GIVEN_AS.get(wanted.way, PaymentType.CARD),
                 credential_id=wanted.credential_id,
                 locale=wanted.locale,
@@ -139,6 +142,16 @@ class PageDesk:
 
     async def begin_stored(self, link: PayLink, way: StoredWay, wanted: Intention, now: datetime) -> Checkout:
         checkout = self._checkout(way.till, wanted, now).model_copy(update={"given": way.method})
+        await self._store.checkouts.save(checkout, link)
+        return checkout
+
+    async def stopped(
+        self, link: PayLink, wanted: Intention, why: Literal["wait", "ask_person"], until: datetime, now: datetime
+    ) -> Checkout:
+        """No gateway is asked: there were too many tries."""
+        nowhere = {"id": secrets.token_urlsafe(18), "made_at": now, "gateway": "", "gateway_customer_id": ""}
+        told = {**nowhere, **wanted.model_dump(exclude=_NOT_KEPT), "stopped": why, "stopped_until": until}
+        checkout = Checkout.model_validate(told)
         await self._store.checkouts.save(checkout, link)
         return checkout
 
@@ -155,7 +168,7 @@ class PageDesk:
             made_at=now,
             gateway=till.name,
             gateway_customer_id=till.customer_id,
-            **wanted.model_dump(exclude={"locale", "credential_id"}),
+            **wanted.model_dump(exclude=_NOT_KEPT),
         )
 
     async def _tills(self, case: CaseRef, customer_id: str) -> list[Till]:

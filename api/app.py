@@ -22,7 +22,7 @@ from api import (
     webhooks,
 )
 from api.parts import PARTS, ApiParts
-from api.pay import pages, wall
+from api.pay import json_api, pages, wall
 
 ROUTES = openapi.with_own_route(
     (
@@ -39,6 +39,7 @@ ROUTES = openapi.with_own_route(
         *preferences.ROUTES,
         *wall.STATIC_ROUTES,
         *wall.ROUTES,
+        *json_api.ROUTES,
         *pages.ROUTES,
         *console.ROUTES,
         *health.ROUTES,

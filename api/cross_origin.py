@@ -11,7 +11,9 @@ OF_NOBODY_ELSE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
 def readable_headers(request: web.Request) -> dict[str, str]:
     """Of an answer for one person, that the page which asked may read if its origin is set up."""
     origin = request.headers.get("Origin")
-    allowed = {"Access-Control-Allow-Origin": origin} if origin in request.app[PARTS].feed_origins and origin else {}
+    allowed = {}
+    if origin and origin in request.app[PARTS].feed_origins:
+        allowed = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "Retry-After"}
     return {**OF_NOBODY_ELSE, "Vary": "Origin", **allowed}
 
 
@@ -21,7 +23,7 @@ def allowed_to_ask(request: web.Request) -> web.Response:
     if "Access-Control-Allow-Origin" in headers:
         headers |= {
             "Access-Control-Allow-Methods": "GET, POST",
-            "Access-Control-Allow-Headers": "Content-Type, Last-Event-ID",
+            "Access-Control-Allow-Headers": "Content-Type, Last-Event-ID, Recoup-Session",
             "Access-Control-Max-Age": "7200",
         }
     return web.Response(text="", headers=headers)

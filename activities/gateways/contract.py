@@ -115,18 +115,23 @@ class Origins(Record):
     connect: tuple[str, ...] = ()
     style: tuple[str, ...] = ()
     image: tuple[str, ...] = ()
+    form: tuple[str, ...] = ()
 
 
 class HostedFields(Record):
     """What the gateway's fields are opened with inside our page. `kind` names the file that opens them,
     `api/static/fields/<kind>.js`. `scripts`, `styles`: the gateway's own files, in order, from its own origin.
-    `options`: what they need, public by nature (a publishable key, a client token)."""
+    `options`: what they need, public by nature (a publishable key, a client token). `integrity`: hash by address, of
+    files that the gateway keeps unchanged. `resumes`: when the gateway brings the browser back, the fields must be
+    shown again, with what it added to the address."""
 
     kind: str
     scripts: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     options: dict[str, str] = {}
     origins: Origins = Origins()
+    integrity: dict[str, str] = {}
+    resumes: bool = False
 
 
 class UpdateSession(Record):

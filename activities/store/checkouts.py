@@ -65,6 +65,11 @@ class Checkout(Record):
         return (refused[-1].advice or CustomerAction.NONE) if refused else None
 
     @property
+    def is_over(self) -> bool:
+        """Nothing more can come of it."""
+        return bool(self.answers) or self.not_given is not None
+
+    @property
     def paid(self) -> bool:
         """Every invoice that it was for is."""
         results = [each.answer.result for each in self.answers if each.answer]

@@ -4,7 +4,7 @@ and the way of every action, an inbox row first and then an update of the case (
 Repeating is safe: a checkout or a form has one id, and one id is one action of a case.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from activities.customers import Customer
 from activities.links import PayLink
+from activities.page_desk import Intention, StoredWay, WaysOpen
 from activities.page_words import PageVoice
 from activities.store.cases import Task
 from activities.store.checkouts import Checkout, Claimed
@@ -51,6 +52,23 @@ class Visitor:
     @property
     def zone(self) -> str:
         return self.customer.view().zone
+
+
+async def began(
+    visitor: Visitor, wanted: Intention, stored: StoredWay | None, open_ways: WaysOpen, return_to: Callable[[str], str]
+) -> Checkout:
+    """A stored way is charged at once, for the others the gateway's fields are opened; but not to who has used up their
+    tries, for fields test cards as well. Raises OutsideError."""
+    now, desk = datetime.now(UTC), visitor.page.desk
+    verdict = await visitor.parts.store.page_tries.outlook(visitor.link.customer, now)
+    if not isinstance(verdict, Allowed):
+        return await desk.stopped(visitor.link, wanted, verdict.kind, verdict.until, now)
+    if stored:
+        return await pay(visitor, await desk.begin_stored(visitor.link, stored, wanted, now), {})
+    till = open_ways.confirms if wanted.way == "confirm" else open_ways.given.get(wanted.way)
+    if till is None:
+        raise ValueError(f"{wanted.way} was not offered")
+    return await desk.begin(visitor.link, till, wanted, return_to, now)
 
 
 async def pay(visitor: Visitor, checkout: Checkout, result: Mapping[str, str]) -> Checkout:

@@ -40,21 +40,16 @@ async def begin(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
     try:
         form = PayForm.model_validate(flat(fields, several=("invoice",)))
         choice = _choice(form, here, visitor)
-        wanted, stored = chosen(choice, here, visitor.voice.tag)
+        picked = chosen(choice, here, visitor.voice.tag)
     except (ValidationError, NotOffered) as error:
         return redirect_to(f"{base_of(call)}?said={error.word if isinstance(error, NotOffered) else 'not_understood'}")
     await acting.noted(visitor, here.owed, "chose_method", choice.way)
-    now, desk = datetime.now(UTC), visitor.page.desk
-    if stored:
-        checkout = await desk.begin_stored(visitor.link, stored, wanted, now)
-        await acting.pay(visitor, checkout, {})
-        return redirect_to(f"{base_of(call)}/checkout/{checkout.id}", entered.session.cookie_header)
-    assert here.open_ways is not None  # noqa: S101 - `chosen` refuses it
-    till = here.open_ways.confirms if wanted.way == "confirm" else here.open_ways.given[wanted.way]
-    assert till is not None  # noqa: S101 - `chosen` refuses it
-    return_to = f"{visitor.parts.public_url.rstrip('/')}{base_of(call)}/checkout/"
-    checkout = await desk.begin(visitor.link, till, wanted, return_to, now)
+    checkout = await acting.began(visitor, *picked, lambda checkout_id: _address(call, checkout_id))
     return redirect_to(f"{base_of(call)}/checkout/{checkout.id}", entered.session.cookie_header)
+
+
+def _address(call: Call[Place, Nothing, bytes], checkout_id: str) -> str:
+    return f"{call.parts.public_url.rstrip('/')}{base_of(call)}/checkout/{checkout_id}?back=1"
 
 
 @kindly

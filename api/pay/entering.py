@@ -2,6 +2,7 @@
 mail scanners open every link."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -14,6 +15,8 @@ from activities.store.pay_links import Ended
 from api.parts import ApiParts, PageParts
 from api.pay.acting import Visitor
 from api.pay.session import PageSession, session_of
+
+SessionBy = Callable[[web.Request, PayLink, Sequence[str]], PageSession]
 
 
 def voice_asked_for(page: PageParts, request: web.Request) -> PageVoice:
@@ -46,8 +49,10 @@ async def enter(
     token: str,
     kind: Literal["view", "post"],
     ended_too: bool = False,
+    session_by: SessionBy = session_of,
 ) -> Entered | NotLetIn:
-    """`ended_too`: also by a link that a payment has ended, to see what became of it."""
+    """`ended_too`: also by a link that a payment has ended, to see what became of it. `session_by`: how the browser
+    says that it is the same as before."""
     found = parts.links.read_pay(token) if parts.links else None
     link = found if isinstance(found, PayLink) else None
     if wait := page.guard.seconds_to_wait(kind, parts.limits.caller(request), link):
@@ -60,7 +65,7 @@ async def enter(
     voice = page.speaker.to(customer.locale)
     if revoked and not (ended_too and revoked in ("paid", "closed", "newer")):
         return NotLetIn(revoked, voice)
-    session = session_of(request, link, page.keys)
+    session = session_by(request, link, page.keys)
     verified = await page.access.is_verified(link, session.session_hash, datetime.now(UTC))
     objects = request.headers.get("Sec-GPC") == "1"
     visitor = Visitor(

@@ -16,7 +16,7 @@ Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,2000}$")]
 CheckoutId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{1,60}$")]
 Once = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{8,60}$")]
 RESULT = "result."
-RESULTS_MAX, RESULT_LENGTH_MAX = 20, 4_000
+RESULTS_MAX, RESULT_LENGTH_MAX = 20, 16_000
 
 
 class Place(Address):

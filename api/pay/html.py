@@ -98,7 +98,7 @@ def _policy(page: PageParts, nonce: str, checkout: Checkout | None) -> str:
         "img-src": ["'self'", "data:", *([_origin_of(logo)] if logo else []), *(origins.image if origins else ())],
         "connect-src": ["'self'", *(origins.connect if origins else ())],
         "frame-src": list(origins.frame) if origins else ["'none'"],
-        "form-action": ["'self'"],
+        "form-action": ["'self'", *(origins.form if origins else ())],
         "base-uri": ["'none'"],
         "frame-ancestors": list(page.framed_by) or ["'none'"],
     }

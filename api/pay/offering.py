@@ -67,11 +67,19 @@ async def offered(visitor: Visitor, claims: tuple[Claim, ...]) -> Offered:
     return Offered(page, claims, open_ways, tuple(stored))
 
 
-def chosen(choice: Choice, here: Offered, locale: str) -> tuple[Intention, StoredWay | None]:
+class Chosen(NamedTuple):
+    """`stored`: one of the customer's own; None: something is given in the gateway's fields."""
+
+    wanted: Intention
+    stored: StoredWay | None
+    open_ways: WaysOpen
+
+
+def chosen(choice: Choice, here: Offered, locale: str) -> Chosen:
     """Raises NotOffered. Whatever is named must be among what was offered to this very visitor."""
     claims = _named(choice, here.owed)
     amount, plan = _how_much(choice, claims, here)
-    stored = next((way for way in here.stored if way.name == choice.stored), None)
+    stored = next((way for way in here.stored if choice.way == "stored" and way.name == choice.stored), None)
     if here.open_ways is None or (choice.way == "stored" and stored is None):
         raise NotOffered("unknown_way")
     if choice.way == "confirm" and here.open_ways.confirms is None:
@@ -88,7 +96,7 @@ def chosen(choice: Choice, here: Offered, locale: str) -> tuple[Intention, Store
         credential_id=claims[0].facts.credential_id if choice.way == "confirm" else None,
         locale=locale,
     )
-    return wanted, stored
+    return Chosen(wanted, stored, here.open_ways)
 
 
 def _named(choice: Choice, owed: Sequence[Claim]) -> list[Claim]:

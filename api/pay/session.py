@@ -19,18 +19,21 @@ from activities.links import PayLink
 
 LASTS_SECONDS = 2 * 3_600
 PATH = "/pay/"
+SESSION_HEADER = "Recoup-Session"
 _SECRET = re.compile(r"[A-Za-z0-9_\-]{43}")
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_.\-]+")
 
 
 @dataclass(frozen=True)
 class PageSession:
-    """`session_hash` stands for it in the store. `csrf`: goes into every form. `cookie_header`: what `Set-Cookie` says
-    on every page, so that who is busy there is not thrown out after two hours. `is_new`: the request brought none of
-    ours, so no form of it can be genuine."""
+    """`session_hash` stands for it in the store. `csrf`: goes into every form. `value`: of the cookie, or of the header
+    that a merchant's own page sends instead. `cookie_header`: what `Set-Cookie` says on every page, so that who is busy
+    there is not thrown out after two hours. `is_new`: the request brought none of ours, so no form of it can be
+    genuine."""
 
     session_hash: str
     csrf: str = field(repr=False)
+    value: str = field(repr=False)
     cookie_header: str = field(repr=False)
     is_new: bool
 
@@ -44,13 +47,25 @@ class PageSession:
 
 def session_of(request: web.Request, link: PayLink, keys: Sequence[str]) -> PageSession:
     """The one that the browser has for this link, else a new one. `keys`: of RECOUP_LINK_KEYS, the newest first."""
+    return _session(request.cookies.get(cookie_name(link), ""), is_framed(request), link, keys)
+
+
+def api_session_of(request: web.Request, link: PayLink, keys: Sequence[str]) -> PageSession:
+    """Of a page that the merchant builds: by a header, which no other page can make a browser send, so it needs no
+    further proof."""
+    return _session(request.headers.get(SESSION_HEADER, ""), False, link, keys)
+
+
+def _session(given: str, framed: bool, link: PayLink, keys: Sequence[str]) -> PageSession:
     signer = TimestampSigner(list(reversed(keys)), salt=f"recoup page {link.link_id}", digest_method=hashlib.sha256)
-    brought = _secret_in(request.cookies.get(cookie_name(link), ""), signer)
+    brought = _secret_in(given, signer)
     secret = brought or secrets.token_urlsafe(32)
+    value = signer.sign(secret).decode()
     return PageSession(
         session_hash=hashlib.sha256(secret.encode()).hexdigest(),
         csrf=hmac.new(secret.encode(), f"csrf\n{link.link_id}".encode(), hashlib.sha256).hexdigest(),
-        cookie_header=_set_cookie(cookie_name(link), signer.sign(secret).decode(), is_framed(request)),
+        value=value,
+        cookie_header=_set_cookie(cookie_name(link), value, framed),
         is_new=brought is None,
     )
 

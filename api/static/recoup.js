@@ -30,7 +30,14 @@ const make = (parent, tag, attributes = {}, text = "") => {
   return made;
 };
 const words = ({ locale }) => WORDS[locale.slice(0, 2)] || WORDS.en;
-const safe = (link) => /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1)[:/])/i.test(link);
+const safe = (link) => {
+  try {
+    const { protocol, hostname } = new URL(link);
+    return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1"].includes(hostname));
+  } catch {
+    return false;
+  }
+};
 const show = (item, parent) => {
   const box = make(parent, "article", { lang: item.locale, dir: item.direction });
   make(box, "h2", {}, item.subject);
@@ -45,13 +52,19 @@ class RecoupMessages extends HTMLElement {
     super();
     this.attachShadow({ mode: "open" }).adoptedStyleSheets = [SHEET];
   }
-  connectedCallback() { this.start(); }
+  connectedCallback() {
+    this.begun = true;
+    this.start();
+  }
   disconnectedCallback() {
+    this.begun = false;
     this.stop();
     this.render([]);
   }
-  attributeChangedCallback(name) {
-    if (this.isConnected) /src|token/.test(name) ? this.start() : this.render(this.items);
+  attributeChangedCallback(name, before, after) {
+    /* Of a tag that is in the page already this comes before connectedCallback, once an attribute. */
+    if (before === after || !this.begun) return;
+    /src|token/.test(name) ? this.start() : this.render(this.items);
   }
 
   start() {
