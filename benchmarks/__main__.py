@@ -1,4 +1,7 @@
-"""Runs the benchmarks named, else all: webhooks, relay, charges, messages, history, decisions. `--json` prints JSON."""
+"""Runs the benchmarks named, else all: webhooks, relay, charges, messages, page, history, decisions.
+
+`--json` prints JSON.
+"""
 
 import asyncio
 import json
@@ -6,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import charges, decisions, history, messages, relay, webhooks
+from benchmarks import charges, decisions, history, messages, page, relay, webhooks
 from benchmarks.figures import Figure, table
 from workers.temporal import leave
 
@@ -15,6 +18,7 @@ BENCHMARKS = {
     "relay": relay,
     "charges": charges,
     "messages": messages,
+    "page": page,
     "history": history,
     "decisions": decisions,
 }
