@@ -1,6 +1,9 @@
 """What pages of other origins may read and load from us. Which origins may is set up (`feed_origins`), compared whole;
 nothing of the browser's own (no cookie) goes with it."""
 
+import re
+from pathlib import Path
+
 from aiohttp import web
 
 from api.parts import PARTS
@@ -27,6 +30,13 @@ def allowed_to_ask(request: web.Request) -> web.Response:
             "Access-Control-Max-Age": "7200",
         }
     return web.Response(text="", headers=headers)
+
+
+def as_served(path: Path) -> str:
+    """A script without what only its writers need, for every page loads it: indentation, and comments on lines of their
+    own."""
+    text = re.sub(r"(?ms)^[ \t]*/\*.*?\*/[ \t]*\n", "", path.read_text(encoding="utf-8"))
+    return re.sub(r"(?m)^ +", "", text)
 
 
 def public_script(text: str) -> web.Response:

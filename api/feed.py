@@ -6,7 +6,6 @@ set up (`feed_origins`), compared whole.
 """
 
 import asyncio
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +16,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from activities.links import MAX_AGE_SECONDS
 from activities.store.database import DATABASE_DOWN
 from activities.store.feed import FeedNow
-from api.cross_origin import allowed_to_ask, public_script, readable_headers
+from api.cross_origin import allowed_to_ask, as_served, public_script, readable_headers
 from api.customers import Place as CustomerPlace
 from api.errors import RETRY_AFTER_SECONDS, answer, refuse
 from api.feed_streams import FeedStreams, Stream
@@ -34,8 +33,7 @@ AGAIN_SECONDS = 2.0
 RETRY_MILLISECONDS = 3000
 POSITION_MAX = 2**63 - 1
 
-# Every page loads it, so its indentation stays here.
-_SCRIPT = re.sub(r"(?m)^ +", "", (Path(__file__).parent / "static" / "recoup.js").read_text(encoding="utf-8"))
+_SCRIPT = as_served(Path(__file__).parent / "static" / "recoup.js")
 
 STREAMS = web.AppKey("feed_streams", FeedStreams)
 

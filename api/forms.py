@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 from pydantic import BaseModel, ConfigDict
 
-FIELDS_MAX = 60
+FIELDS_MAX = 40
 
 
 class Form(BaseModel):

@@ -231,7 +231,7 @@ class SelfService(Part):
     ways: tuple[PageWay, ...] = Field(default=("card", "stored", "direct_debit", "wallet"), min_length=1)
     pay_once: YesNo = True
     part: PartPayments | None = None
-    plans: tuple[PlanTerms, ...] = Field(default=(), max_length=5)
+    plans: tuple[PlanTerms, ...] = ()
     promise: PromiseTerms | None = None
     step_up: Literal["never", "stored", "always"] = "stored"
 

@@ -29,6 +29,7 @@ from api.pay.forms import (
 from api.pay.html import QUIET, redirect_to
 from api.pay.offering import Choice, NotOffered, Offered, chosen
 from api.pay.rooms import base_of, checkout_of, form_of, kindly, offered_to
+from api.pay.session import next_session
 from api.routes import Call, Nothing
 
 
@@ -101,12 +102,13 @@ async def send_code(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
 async def type_code(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
     entered, fields = await form_of(call)
     visitor, form = entered.visitor, _read(TypedCode, fields)
-    verdict = None
+    verdict, session = None, entered.session
     if form:
-        access, hashed = visitor.page.access, entered.session.session_hash
-        verdict = await access.verify(visitor.link, hashed, form.code, datetime.now(UTC))
+        new, now = next_session(call.request, visitor.link, visitor.page.keys), datetime.now(UTC)
+        verdict = await visitor.page.access.verify(visitor.link, session.session_hash, form.code, now, new.session_hash)
+        session = new if isinstance(verdict, Verified) else session
     said = _SAID_OF_CODE.get(type(verdict), "not_understood")
-    return redirect_to(f"{base_of(call)}?said={said}" if said else base_of(call), entered.session.cookie_header)
+    return redirect_to(f"{base_of(call)}?said={said}" if said else base_of(call), session.cookie_header)
 
 
 _SAID_OF_CODE: dict[type, str] = {Verified: "", Wrong: "wrong_code", CodeExpired: "code_old", TooMany: "code_old"}

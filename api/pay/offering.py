@@ -1,7 +1,7 @@
 """What a visitor may choose from: the page's data with its ways to pay, and a choice checked against it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -51,7 +51,7 @@ class NotOffered(Exception):
 async def offered(visitor: Visitor, claims: tuple[Claim, ...]) -> Offered:
     owed = [claim for claim in claims if claim.state == "owed"]
     open_ways = await _open_ways(visitor, owed)
-    step_up = owed[0].policy.page.step_up if owed else "never"
+    step_up = step_up_of(claims)
     may_see = visitor.verified or step_up == "never"
     stored: list[StoredWay] = []
     if owed and open_ways and may_see and "stored" in owed[0].policy.page.ways:
@@ -60,11 +60,17 @@ async def offered(visitor: Visitor, claims: tuple[Claim, ...]) -> Offered:
     merchant = visitor.page.speaker.merchant.name
     ways = [*_given(open_ways), *(stored_shown(way, visitor.voice) for way in stored)] if open_ways else []
     page = shown(visitor.voice, merchant, claims, visitor.zone, ways, open_ways)
-    if owed and not may_see:
-        page = await _asking_for_code(visitor, page, step_up, owed[0])
+    if not may_see:
+        page = await _asking_for_code(visitor, page, step_up, owed)
     if page.wants_code == "page":
         return Offered(page, (), None, ())
     return Offered(page, claims, open_ways, tuple(stored))
+
+
+def step_up_of(claims: Sequence[Claim]) -> Literal["never", "stored", "always"]:
+    """The strictest of what the policies of the open claims ask for: one page shows them all."""
+    asked = {claim.policy.page.step_up for claim in claims if claim.state != "settled"}
+    return "always" if "always" in asked else "stored" if "stored" in asked else "never"
 
 
 class Chosen(NamedTuple):
@@ -146,12 +152,12 @@ def _given(open_ways: WaysOpen) -> list[WayShown]:
     return [*confirms, *(WayShown(way=way) for way in open_ways.given)]
 
 
-async def _asking_for_code(visitor: Visitor, page: PageShown, step_up: str, claim: Claim) -> PageShown:
+async def _asking_for_code(visitor: Visitor, page: PageShown, step_up: str, owed: Sequence[Claim]) -> PageShown:
     """What waits for a code is not shown, not even that there is something."""
     places = await visitor.page.access.places(visitor.link.customer)
     told = tuple(CodePlace(channel=channel, to=to) for channel, to in places.items())
     if step_up == "stored":
-        wanted = "stored" if places and "stored" in claim.policy.page.ways else ""
+        wanted = "stored" if places and owed and "stored" in owed[0].policy.page.ways else ""
         return page.model_copy(update={"wants_code": wanted, "code_places": told if wanted else ()})
     return PageShown(
         locale=page.locale,
@@ -160,7 +166,11 @@ async def _asking_for_code(visitor: Visitor, page: PageShown, step_up: str, clai
         state=page.state,
         access="full",
         headline=page.headline,
-        text=visitor.voice.gettext("To show you more we have to know that it is you."),
+        text=who_are_you(visitor),
         wants_code="page",
         code_places=told,
     )
+
+
+def who_are_you(visitor: Visitor) -> str:
+    return visitor.voice.gettext("To show you more we have to know that it is you.")

@@ -20,7 +20,10 @@ from api.routes import Anything, Call
 async def show(call: Call[Place, Anything, None]) -> web.StreamResponse:
     entered = await entered_by(call, "view")
     here, said = await offered_to(entered), call.request.query.get("said", "")
-    return page_for(entered, "owed.html.j2", {"page": here.shown, "said": said if said in SAID else ""})
+    told = {"page": here.shown, "said": said if said in SAID else ""}
+    # The way to the preferences is a key as well, and lasts longer than this one.
+    hidden = {"preferences": ""} if here.shown.wants_code == "page" else {}
+    return page_for(entered, "owed.html.j2", {**told, **hidden})
 
 
 @kindly

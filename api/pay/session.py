@@ -18,7 +18,6 @@ from itsdangerous import BadSignature, TimestampSigner
 from activities.links import PayLink
 
 LASTS_SECONDS = 2 * 3_600
-PATH = "/pay/"
 SESSION_HEADER = "Recoup-Session"
 _SECRET = re.compile(r"[A-Za-z0-9_\-]{43}")
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_.\-]+")
@@ -50,6 +49,12 @@ def session_of(request: web.Request, link: PayLink, keys: Sequence[str]) -> Page
     return _session(request.cookies.get(cookie_name(link), ""), is_framed(request), link, keys)
 
 
+def next_session(request: web.Request, link: PayLink, keys: Sequence[str]) -> PageSession:
+    """A new one for the same browser, once it has shown that it is the customer's: whoever planted or saw the earlier
+    cookie sees no more than before."""
+    return _session("", is_framed(request), link, keys)
+
+
 def api_session_of(request: web.Request, link: PayLink, keys: Sequence[str]) -> PageSession:
     """Of a page that the merchant builds: by a header, which no other page can make a browser send, so it needs no
     further proof."""
@@ -71,8 +76,9 @@ def _session(given: str, framed: bool, link: PayLink, keys: Sequence[str]) -> Pa
 
 
 def cookie_name(link: PayLink) -> str:
-    """Of each link another one, so that two links in two tabs do not throw each other out."""
-    return f"recoup_{hashlib.sha256(link.link_id.encode()).hexdigest()[:16]}"
+    """Of each link another one, so that two links in two tabs do not throw each other out. What begins with `__Host-`
+    browsers take from this very host only, so a neighbouring one under the same domain cannot plant it."""
+    return f"__Host-recoup_{hashlib.sha256(link.link_id.encode()).hexdigest()[:16]}"
 
 
 def is_framed(request: web.Request) -> bool:
@@ -96,4 +102,4 @@ def _set_cookie(name: str, value: str, framed: bool) -> str:
     if not _COOKIE_VALUE.fullmatch(f"{name}{value}"):
         raise ValueError("a cookie takes letters, digits and _.- only")
     where = "SameSite=None; Partitioned" if framed else "SameSite=Lax"
-    return f"{name}={value}; Max-Age={LASTS_SECONDS}; Path={PATH}; HttpOnly; Secure; {where}"
+    return f"{name}={value}; Max-Age={LASTS_SECONDS}; Path=/; HttpOnly; Secure; {where}"

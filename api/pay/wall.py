@@ -3,7 +3,6 @@ end asks for, a summary that pages of other origins may read, also live, and the
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +13,14 @@ from pydantic import BaseModel, StringConstraints
 from temporalio.service import RPCError
 
 from activities.links import MAX_AGE_SECONDS, PayLink
-from api.cross_origin import allowed_to_ask, public_script, readable_headers
+from api.cross_origin import allowed_to_ask, as_served, public_script, readable_headers
 from api.customers import Place as CustomerPlace
 from api.errors import RETRY_AFTER_SECONDS, TemporalUnreachable, answer, refuse
 from api.pay.acting import Visitor
 from api.pay.claims import Claim, claims_of
 from api.pay.entering import Entered, enter
 from api.pay.forms import Place
+from api.pay.offering import step_up_of, who_are_you
 from api.pay.sentences import headline, state_of, what_happens, why
 from api.pay.view import lowest_access, total_of
 from api.routes import UNAVAILABLE, Address, Answer, Call, Nothing, Route, refused
@@ -152,6 +152,8 @@ def _summary(visitor: Visitor, claims: tuple[Claim, ...], url: str) -> Summary:
     open_claims = [claim for claim in claims if claim.state in ("owed", "processing")]
     total = total_of([claim.facts.due for claim in open_claims])
     amounts = [total] if total else [claim.facts.due for claim in open_claims]
+    # As on the page itself: who only has the link is told that there is something, and no more.
+    hidden = step_up_of(claims) == "always" and not visitor.verified
     return Summary(
         locale=voice.tag,
         direction=voice.direction,
@@ -159,9 +161,9 @@ def _summary(visitor: Visitor, claims: tuple[Claim, ...], url: str) -> Summary:
         state="settled" if state == "held" else state,
         access=lowest_access(claims),
         headline=headline(voice, state, claims),
-        text=why(voice, state, claims),
-        due=tuple(voice.money(amount) for amount in amounts),
-        deadline=next(iter(what_happens(voice, claims, visitor.zone)), None),
+        text=who_are_you(visitor) if hidden else why(voice, state, claims),
+        due=() if hidden else tuple(voice.money(amount) for amount in amounts),
+        deadline=None if hidden else next(iter(what_happens(voice, claims, visitor.zone)), None),
         button=voice.gettext("Pay now"),
         later=voice.gettext("Later"),
         url=url,
@@ -199,14 +201,9 @@ async def fields_script(call: Call[ScriptName, Nothing, None]) -> web.Response:
     return public_script(script) if script else refuse(404, "unknown_script", "no gateway has fields of this name")
 
 
-def _without_indentation(path: Path) -> str:
-    """Every page loads it, so what only its writers need stays here."""
-    return re.sub(r"(?m)^ +", "", path.read_text(encoding="utf-8"))
-
-
-_ELEMENT = _without_indentation(STATIC / "recoup-pay.js")
-_PAGE_SCRIPT = _without_indentation(STATIC / "pay.js")
-_FIELDS = {path.stem: _without_indentation(path) for path in sorted((STATIC / "fields").glob("*.js"))}
+_ELEMENT = as_served(STATIC / "recoup-pay.js")
+_PAGE_SCRIPT = as_served(STATIC / "pay.js")
+_FIELDS = {path.stem: as_served(path) for path in sorted((STATIC / "fields").glob("*.js"))}
 
 _ADDRESS = "/pay/{token}"
 _UNKNOWN = refused("the token says nobody, or no key is set up", "unknown_token", "no_page")

@@ -31,12 +31,8 @@ const make = (parent, tag, attributes = {}, text = "") => {
 };
 const words = ({ locale }) => WORDS[locale.slice(0, 2)] || WORDS.en;
 const safe = (link) => {
-  try {
-    const { protocol, hostname } = new URL(link);
-    return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1"].includes(hostname));
-  } catch {
-    return false;
-  }
+  const { protocol, hostname } = URL.canParse(link) ? new URL(link) : {};
+  return protocol === "https:" || (protocol === "http:" && /^(localhost|127\.0\.0\.1)$/.test(hostname));
 };
 const show = (item, parent) => {
   const box = make(parent, "article", { lang: item.locale, dir: item.direction });
@@ -62,7 +58,7 @@ class RecoupMessages extends HTMLElement {
     this.render([]);
   }
   attributeChangedCallback(name, before, after) {
-    /* Of a tag that is in the page already this comes before connectedCallback, once an attribute. */
+    /* Of a tag in the page this comes before connectedCallback. */
     if (before === after || !this.begun) return;
     /src|token/.test(name) ? this.start() : this.render(this.items);
   }

@@ -8,6 +8,7 @@ import jsonschema_rs
 import schemathesis
 
 from api.app import ROUTES, make_app
+from api.pay import seeing
 from api.openapi import as_text, document
 from tests.fixtures.store import RunningApi
 
@@ -60,6 +61,9 @@ async def test_a_parameter_that_nobody_reads_is_refused_but_where_senders_put_th
         reply = await api.ask(route.method, f"{path}?colour=red", None if route.method == "GET" else b"{}")
         if path.startswith("/webhooks/"):
             assert reply.body["error"] == "unknown_source"
+        elif route.handler in (seeing.show, seeing.show_checkout):
+            # Mail programs and gateways add words of their own to these addresses.
+            assert reply.body["error"] == "no_page"
         else:
             assert reply.body == {"error": "invalid", "detail": "colour: Extra inputs are not permitted"}, path
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from policies.decide import next_step
 from policies.declines import Category
-from policies.document import Avoid, Caps, Chronic, PolicyDocument
+from policies.document import Avoid, Caps, Chronic, PolicyDocument, SelfService
 from policies.events import CloseOutcome
 from policies.facts import AccessLevel, CaseFacts, Payment
 from policies.money import Money
@@ -274,8 +274,10 @@ def test_this_field_about_other_ways_to_pay_changes_a_decision(
 
 
 IN_OTHER_TESTS = {"close.at_source", "messages.variants", "messages.holdout"}
+IN_OTHER_TESTS |= {f"page.{field}" for field in SelfService.model_fields}
 """`close.at_source`: no decision reads it; the workflow hands it to the owner of the invoice when the case is written
-off, see tests/workflows/test_the_end_at_the_source.py. Trials: see test_messages.py."""
+off, see tests/workflows/test_the_end_at_the_source.py. Trials: see test_messages.py. What customers may do on their
+page: see test_self_service.py."""
 
 
 def test_every_field_of_a_policy_is_in_the_tables_above() -> None:

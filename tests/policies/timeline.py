@@ -88,12 +88,11 @@ def tried(
         ordinal=ordinal,
         key=attempt_key(CASE, ordinal),
         at=when,
-        amount=DUE,
         outcome=outcome,
         because="test",
         rung=rung,
         decline=declined_as(category) if outcome is Outcome.DECLINED else None,
-        **{"credential_id": OLD_CARD, **more},
+        **{"credential_id": OLD_CARD, "amount": DUE, **more},
     )
 
 

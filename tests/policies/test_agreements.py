@@ -1,0 +1,383 @@
+"""A promise and a plan hold the policy's clocks still, are kept by charges on their days, and end by themselves."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from policies import record, record_actions
+from policies.agreements import TRIED_AGAIN_AFTER, agreements_of
+from policies.decide import next_step
+from policies.declines import Category
+from policies.events import (
+    AskForHelp,
+    CustomerDid,
+    PaymentSucceeded,
+    PromiseToPay,
+    ReportMistake,
+    UpdatePaymentMethod,
+)
+from policies.facts import AccessLevel, CaseFacts, Escalation, FraudFlag, Outcome, Refusal
+from policies.messages import TOLD_BEFORE
+from policies.money import Money
+from policies.said import Activity
+from policies.steps import AnyStep, Charge, Close, Escalate, Hold, Notify, Reinstate
+from policies.story import tell
+from policies.surroundings import CustomerView, GatewayView, Surroundings
+from tests.policies.test_self_service import agrees, euros, promises
+from tests.policies.timeline import (
+    DUE,
+    NEW_CARD,
+    SELF_SERVE,
+    access,
+    at,
+    case,
+    day,
+    disputed,
+    everything_told,
+    paused,
+    tried,
+)
+
+QUIET = case(Category.EXPIRED_CARD, messages=everything_told(SELF_SERVE, day(0)))
+"""Nothing else is due soon."""
+AROUND = Surroundings(customer=CustomerView(zone="UTC", channels=("email", "in_app")))
+
+
+def act(facts: CaseFacts, action: Any, when: datetime) -> CaseFacts:
+    return record_actions.with_action(facts, action, when)
+
+
+def step(facts: CaseFacts, when: datetime, around: Surroundings = AROUND) -> AnyStep:
+    return next_step(SELF_SERVE, facts, around, when)
+
+
+def attempt(ordinal: int, when: datetime, rung: str | None, minor: int, left: int, **more: Any) -> Any:
+    remaining = euros(left) if left else None
+    return tried(ordinal, when, rung, amount=euros(minor), left=remaining, credential_id=NEW_CARD, **more)
+
+
+def with_plan(**facts: Any) -> CaseFacts:
+    """Agreed on day 2; the first part of three is paid at once."""
+    agreed = act(case(**facts), agrees(968, 966, 966), day(2))
+    first = attempt(1, day(2), None, 968, 1932, outcome=Outcome.SUCCEEDED, action_id="plan")
+    return record.with_attempt(agreed, first)
+
+
+# --- promises ---------------------------------------------------------------------------------------------------------
+
+
+def test_on_the_promised_day_all_of_it_is_charged_and_nothing_comes_before() -> None:
+    facts = act(case(), promises(7), day(2))
+    due = step(facts, day(2))
+    assert isinstance(due, Charge)
+    assert (due.at, due.amount, due.rung, due.left) == (day(7), DUE, "promise-1", None)
+    assert "agreed to pay all" in due.because
+
+
+def test_a_promise_that_was_not_kept_lets_the_policy_go_on_where_it_stood() -> None:
+    """Its clocks stood still: what was due on the day after the promise was given is due on the day after its end."""
+    before = case(attempts=(tried(1, day(1), "ladder-1"),))
+    facts = act(before, promises(7), day(2))
+    plain, after = (
+        step(before, day(2)),
+        step(facts.model_copy(update={"attempts": (*facts.attempts, tried(2, day(7), "promise-1"))}), day(7)),
+    )
+    assert agreements_of(facts, day(5)).standing
+    assert after.at - day(7) >= plain.at - day(2)
+    assert isinstance(after, Notify | Charge)
+
+
+def test_who_can_only_pay_in_another_way_has_until_the_day_and_nothing_is_charged() -> None:
+    facts = act(case(Category.EXPIRED_CARD), promises(7), day(2))
+    waiting = agreements_of(facts, day(6))
+    assert waiting.standing
+    assert waiting.standing.charge_at is None
+    assert step(facts, day(6)).at > day(7)
+    over = agreements_of(facts, day(7))
+    assert over.standing is None
+    assert over.spans == ((day(2), day(7)),)
+
+
+def test_a_promise_whose_charge_is_forbidden_for_good_is_over() -> None:
+    facts = act(case(), promises(7), day(2))
+    refused = Refusal(at=day(7), credential_id="card_old", rule="hard stop", rung="promise-1")
+    facts = record.with_refusal(facts, refused)
+    assert agreements_of(facts, day(7)).spans == ((day(2), day(7)),)
+    later = act(case(), promises(7), day(2))
+    waits = record.with_refusal(later, refused.model_copy(update={"free_at": day(9)}))
+    due = step(waits, day(7))
+    assert isinstance(due, Charge)
+    assert due.at == day(9)
+
+
+def test_what_never_arrived_at_the_gateway_keeps_the_promise_standing() -> None:
+    facts = act(case(), promises(7), day(2))
+    facts = facts.model_copy(update={"attempts": (tried(1, day(7), "promise-1", Outcome.NOT_ACCEPTED),)})
+    assert agreements_of(facts, day(8)).standing
+
+
+def test_suspected_fraud_charges_nothing_on_the_promised_day() -> None:
+    facts = act(case(fraud_flags=(FraudFlag(at=day(1), signals=("velocity",)),)), promises(7), day(2))
+    standing = agreements_of(facts, day(3)).standing
+    assert standing
+    assert standing.charge_at is None
+
+
+def test_a_card_that_a_rule_stops_for_good_is_not_charged_on_the_promised_day() -> None:
+    stopped = Refusal(at=day(1), credential_id="card_old", rule="hard stop", rung="ladder-1")
+    standing = agreements_of(act(case(refusals=(stopped,)), promises(7), day(2)), day(3)).standing
+    assert standing
+    assert standing.charge_at is None
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_part_is_charged_at_once_and_the_rest_stays_open() -> None:
+    due = step(act(case(), agrees(968, 966, 966), day(2)), day(2))
+    assert isinstance(due, Charge)
+    assert (due.at, due.amount, due.left, due.credential_id) == (day(2), euros(968), euros(1932), NEW_CARD)
+    facts = with_plan()
+    assert facts.due == euros(1932)
+    assert [(p.paid, p.settles, p.how) for p in facts.payments] == [(euros(968), False, "attempt")]
+
+
+def test_each_part_is_told_of_and_charged_on_its_day() -> None:
+    facts = with_plan()
+    told = step(facts, day(3))
+    assert isinstance(told, Notify)
+    assert (told.name, told.template, told.at) == ("instalment_2", "instalment_due", day(14) - TOLD_BEFORE)
+    assert (told.words.due, told.words.owed, told.words.on) == (euros(966), euros(1932), day(14))
+    charge = step(facts, day(14))
+    assert isinstance(charge, Charge)
+    assert (charge.at, charge.rung, charge.amount, charge.left) == (day(14), "plan-1-2", euros(966), euros(966))
+    second = attempt(2, day(14), "plan-1-2", 966, 966, outcome=Outcome.SUCCEEDED)
+    last = step(record.with_attempt(facts, second), day(28))
+    assert isinstance(last, Charge)
+    assert (last.at, last.rung, last.amount, last.left) == (day(28), "plan-1-3", euros(966), None)
+
+
+def test_the_last_part_settles_the_claim() -> None:
+    facts = record.with_attempt(with_plan(), attempt(2, day(14), "plan-1-2", 966, 966, outcome=Outcome.SUCCEEDED))
+    facts = record.with_attempt(facts, attempt(3, day(28), "plan-1-3", 966, 0, outcome=Outcome.SUCCEEDED))
+    assert facts.is_paid
+    assert agreements_of(facts, day(28)).standing is None
+
+
+def test_a_part_that_is_refused_is_tried_once_more_and_then_the_plan_is_over() -> None:
+    facts = record.with_attempt(with_plan(), attempt(2, day(14), "plan-1-2", 966, 966))
+    again = step(facts, day(14))
+    assert isinstance(again, Charge)
+    assert (again.at, again.rung) == (day(14) + TRIED_AGAIN_AFTER, "plan-1-2-again")
+    facts = record.with_attempt(facts, attempt(3, day(17), "plan-1-2-again", 966, 966))
+    over = agreements_of(facts, day(17))
+    assert over.standing is None
+    assert over.spans == ((day(2), day(17)),)
+    assert step(facts, day(17)).kind != "close"
+
+
+def test_a_part_refused_for_good_ends_the_plan_at_once() -> None:
+    hopeless = attempt(2, day(14), "plan-1-2", 966, 966, category=Category.EXPIRED_CARD)
+    assert agreements_of(record.with_attempt(with_plan(), hopeless), day(14)).standing is None
+
+
+def test_a_plan_whose_first_part_was_refused_never_began() -> None:
+    agreed = act(case(), agrees(968, 966, 966), day(2))
+    refused = record.with_attempt(agreed, attempt(1, day(2), None, 968, 1932, action_id="plan"))
+    assert agreements_of(refused, day(2)) == (None, ())
+    assert agreements_of(agreed, day(2)) == (None, ())
+
+
+def test_what_the_customer_pays_in_between_counts_for_the_next_parts() -> None:
+    facts = act(with_plan(), UpdatePaymentMethod(action_id="b", credential_id="other", amount=euros(966)), day(5))
+    facts = record.with_attempt(facts, attempt(2, day(5), None, 966, 966, outcome=Outcome.SUCCEEDED, action_id="b"))
+    standing = agreements_of(facts, day(6)).standing
+    assert standing
+    assert (standing.instalment, standing.amount) == (3, euros(966))
+
+
+def test_a_plan_that_is_paid_while_more_is_owed_is_over() -> None:
+    """The invoice may have grown since."""
+    facts = with_plan().model_copy(
+        update={
+            "plans": (with_plan().plans[0].model_copy(update={"instalments": with_plan().plans[0].instalments[:1]}),)
+        }
+    )
+    over = agreements_of(facts, day(3))
+    assert over.standing is None
+
+
+def test_a_plan_brings_service_back_and_nothing_is_taken_while_it_is_kept() -> None:
+    back = step(with_plan(access_changes=(access(AccessLevel.SUSPENDED, day(1)),)), day(2))
+    assert isinstance(back, Reinstate)
+    assert "instalment plan was agreed" in back.because
+    assert not any(isinstance(step(with_plan(), day(n)), Close) for n in (3, 20, 27))
+
+
+def test_nobody_is_told_of_an_instalment_twice_nor_when_it_is_too_late() -> None:
+    facts = with_plan()
+    sent = step(facts, day(12))
+    assert isinstance(sent, Notify)
+    assert isinstance(step(facts, day(14)), Charge)
+    nobody = AROUND.model_copy(update={"customer": CustomerView(zone="UTC", channels=())})
+    assert isinstance(step(facts, day(12), nobody), Notify | Charge)
+
+
+# --- what cannot be agreed --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "action", "why"),
+    [
+        (case(disputes=(disputed(day(1)),)), promises(5), "dispute"),
+        (act(case(), promises(9), day(1)), promises(5, "again"), "agreed already"),
+        (case(), agrees(100, 100), "29.00 EUR is owed by now"),
+        (case(), agrees(2901, -1), "another sum"),
+        (case(), promises(5), None),
+        (case(), agrees(1450, 1450), None),
+    ],
+)
+def test_what_cannot_be_agreed_is_refused_with_a_reason(facts: CaseFacts, action: Any, why: str | None) -> None:
+    refusal = record_actions.refusal_of(facts, action, day(2))
+    assert refusal is None if why is None else why in (refusal or "")
+
+
+def test_parts_in_two_currencies_are_no_sum() -> None:
+    mixed = agrees(1450, 1450)
+    dollars = Money(amount_minor=1450, currency="USD")
+    other = mixed.instalments[1].model_copy(update={"amount": dollars})
+    mixed = mixed.model_copy(update={"instalments": (mixed.instalments[0], other)})
+    assert "another sum" in (record_actions.refusal_of(case(), mixed, day(2)) or "")
+
+
+# --- a part, and once -------------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_charged_and_the_rest_goes_on_as_before() -> None:
+    asked = UpdatePaymentMethod(action_id="a", credential_id=NEW_CARD, amount=euros(1000))
+    facts = act(case(), asked, day(2))
+    due = step(facts, day(2))
+    assert isinstance(due, Charge)
+    assert (due.amount, due.left, due.owed) == (euros(1000), euros(1900), DUE)
+    paid = record.with_attempt(facts, attempt(1, day(2), None, 1000, 1900, outcome=Outcome.SUCCEEDED, action_id="a"))
+    assert (paid.due, paid.is_paid, paid.paid_percent) == (euros(1900), False, 34)
+    told = PaymentSucceeded(
+        event_id="e", happened_at=day(2), invoice_id="in_1", paid=euros(1000), remaining=euros(1900)
+    )
+    assert record.with_event(paid, told, day(2)).payments == paid.payments
+
+
+@pytest.mark.parametrize("amount", [euros(2900), euros(5000), Money(amount_minor=100, currency="USD")])
+def test_what_is_no_part_is_all_of_it(amount: Money) -> None:
+    facts = act(case(), UpdatePaymentMethod(action_id="a", credential_id=NEW_CARD, amount=amount), day(2))
+    due = step(facts, day(2))
+    assert isinstance(due, Charge)
+    assert (due.amount, due.left) == (DUE, None)
+
+
+def test_a_card_that_was_lent_is_charged_once_and_never_again() -> None:
+    lent = UpdatePaymentMethod(
+        action_id="a", credential_id=NEW_CARD, keep=False, gateway="adyen/main", gateway_customer_id="shopper"
+    )
+    facts = act(case(), lent, day(2))
+    due = step(facts, day(2), AROUND.model_copy(update={"gateways": (GatewayView(name="stripe/default"),)}))
+    assert isinstance(due, Charge)
+    assert (due.credential_id, due.keep, due.backup) == (NEW_CARD, False, True)
+    assert (due.gateway, due.gateway_customer_id) == ("adyen/main", "shopper")
+    assert facts.credential_id == "card_old"
+    declined = record.with_attempt(facts, tried(1, day(2), credential_id=NEW_CARD, action_id="a", backup=True))
+    assert declined.category is Category.INSUFFICIENT_FUNDS
+    later = step(declined, day(3))
+    assert not isinstance(later, Charge) or later.credential_id == "card_old"
+
+
+def test_a_card_that_was_kept_is_retried_where_it_is_kept() -> None:
+    given = UpdatePaymentMethod(
+        action_id="a", credential_id=NEW_CARD, gateway="adyen/main", gateway_customer_id="shopper"
+    )
+    facts = record.with_attempt(
+        act(case(), given, day(2)), tried(1, day(2), credential_id=NEW_CARD, action_id="a")
+    ).model_copy(update={"messages": ()})
+    around = AROUND.model_copy(update={"gateways": (GatewayView(name="stripe/default"),)})
+    laps = [step(facts, when, around) for when in (day(3), day(6))]
+    charges = [each for each in laps if isinstance(each, Charge)]
+    assert charges
+    assert {each.gateway for each in charges} == {"adyen/main"}
+    assert {each.gateway_customer_id for each in charges} == {"shopper"}
+
+
+def test_the_ladder_s_maximum_is_not_for_what_the_customer_asks() -> None:
+    worn = case(attempts=tuple(tried(n, day(n / 2), f"ladder-{n}") for n in range(1, 13)))
+    asked = act(worn, UpdatePaymentMethod(action_id="a", credential_id=NEW_CARD), day(8))
+    due = step(asked, day(8))
+    assert isinstance(due, Charge)
+    assert due.credential_id == NEW_CARD
+
+
+# --- what they tell us ------------------------------------------------------------------------------------------------
+
+
+def test_a_mistake_holds_the_case_once_a_person_was_told() -> None:
+    facts = act(QUIET, ReportMistake(action_id="m", topic="already_paid"), day(2))
+    told = step(facts, day(2))
+    assert isinstance(told, Escalate)
+    assert told.because == "the customer says that there is a mistake: already paid"
+    handed = Escalation(ordinal=1, at=day(2), to=told.to, because=told.because)
+    facts = record.with_fact(facts, "escalations", handed)
+    assert isinstance(step(facts, day(2)), Hold)
+    again = act(facts.model_copy(update={"stops": ()}), ReportMistake(action_id="m2", topic="not_mine"), day(4))
+    assert not again.stops
+    assert isinstance(step(again, day(4)), Escalate)
+    held = act(case(stops=(paused(day(1)),)), ReportMistake(action_id="m", topic="not_mine"), day(2))
+    assert len(held.stops) == 1
+
+
+def test_who_asks_for_a_person_gets_one_and_nothing_else_changes() -> None:
+    facts = act(QUIET, AskForHelp(action_id="h"), day(2))
+    told = step(facts, day(2))
+    assert isinstance(told, Escalate)
+    assert (told.at, told.because, told.to) == (day(2), "the customer asked for a person", "support_contact")
+    handed = record.with_fact(facts, "escalations", Escalation(ordinal=1, at=day(2), to=told.to, because=told.because))
+    assert not isinstance(step(handed, day(2)), Escalate)
+
+
+def test_help_is_answered_while_a_plan_stands() -> None:
+    facts = act(with_plan(), AskForHelp(action_id="h"), day(3))
+    assert isinstance(step(facts, day(3)), Escalate)
+
+
+def did(what: Any, when: datetime, event_id: str, method: str | None = None) -> CustomerDid:
+    return CustomerDid(event_id=event_id, happened_at=when, what=what, method=method)
+
+
+def test_what_a_customer_does_is_a_fact_once_an_hour() -> None:
+    facts = record_actions.with_customer_did(case(), did("chose_method", at(1), "1", "card"), at(1))
+    assert facts.activities == (Activity(at=at(1), what="chose a way to pay (card)"),)
+    assert record_actions.with_customer_did(facts, did("chose_method", at(1), "1", "card"), at(1)) == facts
+    assert (
+        len(record_actions.with_customer_did(facts, did("chose_method", at(1), "2", "card"), at(1.5)).activities) == 1
+    )
+    assert len(record_actions.with_customer_did(facts, did("chose_method", at(3), "3", "card"), at(3)).activities) == 2
+    full = facts.model_copy(update={"activities": facts.activities * record_actions.MAX_ACTIVITIES})
+    assert record_actions.with_customer_did(full, did("opened_page", at(9), "4"), at(9)).activities == full.activities
+
+
+def test_who_has_just_chosen_a_way_to_pay_is_not_reminded_and_who_only_looked_is() -> None:
+    for what, reminded in (("opened_page", True), ("chose_method", False)):
+        facts = case(Category.EXPIRED_CARD)
+        quiet = record_actions.with_customer_did(facts, did(what, at(0), "1"), at(0))
+        due = step(quiet, at(1))
+        assert (due.at <= at(1)) is reminded
+
+
+def test_the_timeline_tells_all_of_it() -> None:
+    facts = act(with_plan(), ReportMistake(action_id="m", topic="wrong_amount"), day(3))
+    facts = act(facts.model_copy(update={"plans": facts.plans}), PromiseToPay(action_id="p", due_at=day(9)), day(3))
+    lent = act(case(), UpdatePaymentMethod(action_id="l", credential_id="c", keep=False, amount=euros(900)), day(1))
+    lent = act(lent, promises(4), day(1))
+    lines = [line.what for line in (*tell(facts), *tell(lent))]
+    assert "the customer chose a plan of 3 instalments" in lines
+    assert "the customer says that there is a mistake: wrong amount" in lines
+    assert "the customer lent a way to pay for once, for 9.00 EUR" in lines
+    assert "the customer promised to pay on 2026-03-06" in lines
