@@ -78,12 +78,13 @@ class PageAccess:
         return CodeNotSent()
 
     async def verify(
-        self, link: PayLink, session_hash: str, code: str, now: datetime
+        self, link: PayLink, session_hash: str, code: str, now: datetime, opens: str | None = None
     ) -> Verified | Wrong | CodeExpired | TooMany:
-        """Every answer other than Verified leaves the browser as unknown as it was."""
+        """Every answer other than Verified leaves the browser as unknown as it was. `opens`: the session that it opens,
+        where the browser gets a new one."""
         typed = _digits(code)
         hashes = [_hash(key, link, session_hash, typed) for key in self._keys]
-        return await self._store.page_codes.verify(link, session_hash, hashes, now)
+        return await self._store.page_codes.verify(link, session_hash, hashes, now, opens)
 
     async def is_verified(self, link: PayLink, session_hash: str, now: datetime) -> bool:
         return await self._store.page_codes.verified_until(link, session_hash, now) is not None

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from activities.adapters import Adapters
 from activities.deciding import surroundings_of
-from activities.errors import OutsideError
+from activities.errors import Misconfigured, OutsideError
 from activities.gateways.contract import Gateway, NotGiven, SessionRequest, StoredMethod
 from activities.links import PayLink
 from activities.store.checkouts import Checkout, Way
@@ -136,6 +137,8 @@ class PageDesk:
                 owed=wanted.amount or wanted.owed[0],
             )
         )
+        if session.url is not None and not is_safe_to_open(session.url):
+            raise Misconfigured(f"{till.name} names a page that is not reached over https")
         checkout = checkout.model_copy(update={"session": session})
         await self._store.checkouts.save(checkout, link)
         return checkout
@@ -200,3 +203,13 @@ def _update_types(till: Till) -> tuple[PaymentType, ...]:
 
 def _name_of(till: Till, method: StoredMethod) -> str:
     return hashlib.sha256(f"{till.name}\n{till.customer_id}\n{method.credential_id}".encode()).hexdigest()[:16]
+
+
+def is_safe_to_open(url: str) -> bool:
+    """An address that our page may lead a browser to: over https, or on this machine."""
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        return False
+    at_home = split.scheme == "http" and split.hostname in ("127.0.0.1", "localhost", "::1")
+    return url.isprintable() and " " not in url and bool(split.hostname) and (split.scheme == "https" or at_home)

@@ -87,9 +87,10 @@ class PageCodes:
             await self._queries.drop_code(connection, id=code_id)
 
     async def verify(
-        self, link: PayLink, session_hash: str, code_hashes: Sequence[str], now: datetime
+        self, link: PayLink, session_hash: str, code_hashes: Sequence[str], now: datetime, opens: str | None = None
     ) -> Verified | Wrong | CodeExpired | TooMany:
-        """`code_hashes`: of what was typed in, under each key. The code that was asked for last counts."""
+        """`code_hashes`: of what was typed in, under each key. The code that was asked for last counts. `opens`: the
+        session that may see more from now on; None: the one that asked."""
         async with self._pool.acquire() as connection, connection.transaction():
             row = await self._queries.newest_code(
                 connection, **link.customer.model_dump(), link_id=link.link_id, session_hash=session_hash
@@ -105,7 +106,7 @@ class PageCodes:
             await self._queries.used_code(connection, id=row["id"], at=now)
             until = now + SESSION_LASTS
             await self._queries.add_session(
-                connection, session_hash=session_hash, link_id=link.link_id, verified_at=now, expires_at=until
+                connection, session_hash=opens or session_hash, link_id=link.link_id, verified_at=now, expires_at=until
             )
             return Verified(until=until)
 

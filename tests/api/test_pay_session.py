@@ -79,11 +79,11 @@ def test_two_links_in_two_tabs_do_not_throw_each_other_out() -> None:
 def test_the_cookie_is_for_this_page_only_and_no_script_reads_it(headers: dict[str, str], site: str) -> None:
     made = session_of(asked(headers), LINK, KEYS)
     pair, _, attributes = made.cookie_header.partition("; ")
-    assert attributes == f"Max-Age=7200; Path=/pay/; HttpOnly; Secure; {site}"
+    assert attributes == f"Max-Age=7200; Path=/; HttpOnly; Secure; {site}"
     name, _, value = pair.partition("=")
     assert name == cookie_name(LINK)
-    assert name.startswith("recoup_")
-    assert len(name) == len("recoup_") + 16
+    assert name.startswith("__Host-recoup_"), "so it needs Path=/ and Secure, and names no domain"
+    assert len(name) == len("__Host-recoup_") + 16
     assert LINK.link_id not in made.cookie_header
     parsed = SimpleCookie(pair)[name]
     assert parsed.value == value, "nothing in it needs quotes"
@@ -288,7 +288,7 @@ async def test_a_secure_cookie_works_on_this_machine_without_https(page: str, br
     for each in (tab, other_tab):
         await each.goto(f"{page}/pay/token")
     (cookie,) = await context.cookies()
-    assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"], cookie["path"]) == (True, True, "Lax", "/pay/")
+    assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"], cookie["path"]) == (True, True, "Lax", "/")
     for each in (tab, other_tab):
         assert await each.evaluate("document.cookie") == ""
         await each.click("button")
