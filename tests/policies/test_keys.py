@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from policies.keys import CaseRef, access_key, attempt_key, ending_key, message_key, migration_key, task_key
+from policies.keys import (
+    CaseRef,
+    CustomerRef,
+    access_key,
+    attempt_key,
+    ending_key,
+    message_key,
+    migration_key,
+    task_key,
+)
 
 CASE = CaseRef(source="stripe", account="acct_1", invoice_id="in_1")
 KEYS: list[Callable[[CaseRef, int], str]] = [
@@ -66,3 +75,8 @@ def test_what_is_no_case_id_is_refused(text: str) -> None:
 def test_an_id_that_would_break_an_address_is_refused(bad: str) -> None:
     with pytest.raises(ValidationError):
         CaseRef(source="stripe", account="acct_1", invoice_id=bad)
+
+
+def test_a_case_names_its_customer_in_its_own_place() -> None:
+    case = CaseRef(source="stripe", account="acct_1", invoice_id="in_1")
+    assert case.customer("cus_1") == CustomerRef(source="stripe", account="acct_1", customer_id="cus_1")

@@ -70,3 +70,13 @@ def test_times_are_kept_in_utc_and_need_a_zone() -> None:
     assert Fact.model_validate({"at": "2026-03-02T10:00:00+02:00"}).at.tzinfo is UTC
     with pytest.raises(ValidationError):
         Fact.model_validate({"at": "2026-03-02T10:00:00"})
+
+
+def test_sums_of_one_currency_are_added_and_two_currencies_are_not() -> None:
+    ten, three = Money(amount_minor=1000, currency="EUR"), Money(amount_minor=300, currency="EUR")
+    assert (ten + three, ten - three) == (
+        Money(amount_minor=1300, currency="EUR"),
+        Money(amount_minor=700, currency="EUR"),
+    )
+    with pytest.raises(ValueError, match="two currencies"):
+        ten + Money(amount_minor=1000, currency="USD")
