@@ -36,6 +36,7 @@ from tests.policies.timeline import (
     disputed,
     everything_told,
     paused,
+    told,
     tried,
 )
 
