@@ -6,8 +6,10 @@ import re
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
+from temporalio.client import WorkflowHandle
+
+from benchmarks.page_bare_worker import QUEUE, BareCharge
 from benchmarks.page_stack import Stack
 
 GOOD_CARD = {"number": "4242424242424242", "expiry": "12/40", "cvc": "123"}
@@ -22,7 +24,8 @@ _STATE = re.compile(r'data-state="([a-z]+)"')
 
 @dataclass
 class Customer:
-    """`number` makes an address of the networks that are set apart for benchmarks (RFC 2544)."""
+    """`number` makes an address of the networks that are set apart for benchmarks (RFC 2544). `reloads`: how often a
+    page said that they should try again in a moment."""
 
     stack: Stack
     number: int
@@ -30,6 +33,7 @@ class Customer:
     customer_id: str
     link: str = ""
     checkout: str = ""
+    reloads: int = 0
     _cookie: str = field(default="", repr=False)
     _csrf: str = field(default="", repr=False)
     _fields: str = ""
@@ -86,8 +90,16 @@ class Customer:
         return _one(_STATE, await self._get(url))
 
     async def _get(self, url: str) -> str:
+        while (page := await self._got(url)) is None:
+            self.reloads += 1
+            await asyncio.sleep(2)
+        return page
+
+    async def _got(self, url: str) -> str | None:
         async with self.stack.session.get(url, headers=self._headers()) as response:
             text = await response.text()
+            if response.status == 503:
+                return None
             assert response.status == 200, f"{response.status}: {text}"
             self._keep_cookie(response.headers.getall("Set-Cookie", []))
             return text
@@ -115,15 +127,12 @@ def _one(pattern: re.Pattern[str], text: str) -> str:
     return found[1]
 
 
-async def bare_charge(stack: Stack, invoice_id: str, credential_id: str) -> float:
+Body = dict[str, str | int]
+"""A charge as the sandbox's gateway is asked for it."""
+
+
+async def bare_charge(stack: Stack, body: Body) -> float:
     """Seconds of a charge that is asked of the gateway and of nobody else."""
-    body: dict[str, Any] = {
-        "idempotency_key": uuid.uuid4().hex,
-        "invoice_id": invoice_id,
-        "credential_id": credential_id,
-        "amount_minor": 2900,
-        "currency": "EUR",
-    }
     began = time.perf_counter()
     told = await stack.ask_sandbox("POST", "/gateway/charges", body)
     took = time.perf_counter() - began
@@ -131,8 +140,28 @@ async def bare_charge(stack: Stack, invoice_id: str, credential_id: str) -> floa
     return took
 
 
-async def owing_bare(stack: Stack) -> tuple[str, str]:
-    """(invoice, good card) that nobody at Recoup has heard of."""
+async def owing_bare(stack: Stack) -> Body:
+    """An invoice and a good card that nobody at Recoup has heard of."""
     failed = await stack.ask_sandbox("POST", "/world/failures", {"story": "generic", "deliver": False})
     card = await stack.ask_sandbox("POST", f"/world/customers/{failed['customer_id']}/cards", {"kind": "good"})
-    return failed["invoice_id"], card["credential_id"]
+    return {
+        "idempotency_key": uuid.uuid4().hex,
+        "invoice_id": failed["invoice_id"],
+        "credential_id": card["credential_id"],
+        "amount_minor": 2900,
+        "currency": "EUR",
+    }
+
+
+async def waiting_workflow(stack: Stack) -> WorkflowHandle[BareCharge, None]:
+    """A bare workflow that waits to be paid, in its worker's memory."""
+    return await stack.temporal.start_workflow(BareCharge.run, id=f"bare-{uuid.uuid4().hex}", task_queue=QUEUE)
+
+
+async def bare_update(handle: WorkflowHandle[BareCharge, None], body: Body) -> float:
+    """Seconds of a charge by update and activity."""
+    began = time.perf_counter()
+    status = await handle.execute_update(BareCharge.pay, body)
+    took = time.perf_counter() - began
+    assert status == "succeeded", status
+    return took

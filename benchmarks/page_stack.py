@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from temporalio.client import Client
 
 from workers.embedded import temporal_server
 from workers.embedded.ports import choose_port
@@ -27,7 +29,7 @@ class Stack:
     api: str
     sandbox: str
     token: str
-    temporal: str
+    temporal: Client
 
     async def ask_api(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -56,10 +58,13 @@ async def page_stack(folder: Path) -> AsyncIterator[Stack]:
         environment = await _environment(postgres, ports.address, api, sandbox, token)
         for name in ("sandbox", "worker", "api"):
             await _start(parts, folder, name, own_command(name), environment)
+        bare = [sys.executable, "-m", "benchmarks.page_bare_worker", ports.address, environment["RECOUP_SANDBOX_URL"]]
+        await _start(parts, folder, "bare", bare, {})
         without_limit = aiohttp.TCPConnector(limit=0)
         jar = aiohttp.DummyCookieJar()
         session = await parts.enter_async_context(aiohttp.ClientSession(connector=without_limit, cookie_jar=jar))
-        stack = Stack(session, f"http://127.0.0.1:{api}", f"http://127.0.0.1:{sandbox}", token, ports.address)
+        client = await Client.connect(ports.address)
+        stack = Stack(session, f"http://127.0.0.1:{api}", f"http://127.0.0.1:{sandbox}", token, client)
         await _until_up(session, f"{stack.api}/health/live", stack.sandbox)
         yield stack
 
