@@ -27,7 +27,8 @@ class Seen(NamedTuple):
     @property
     def csrf(self) -> str:
         """Of its first form."""
-        return CSRF.findall(self.text)[0]
+        found: list[str] = CSRF.findall(self.text)
+        return found[0]
 
     @property
     def location(self) -> str:
@@ -105,8 +106,7 @@ async def code_sent(who: Stranger, csrf: str) -> str:
 
 
 async def codes_of(who: Stranger) -> list[str]:
-    link = who.town.wiring.store and link_id_of(who)
-    answer = await who.town.sandbox("GET", f"/outbox.json?case=page/{link}")
+    answer = await who.town.sandbox("GET", f"/outbox.json?case=page/{link_id_of(who)}")
     letters = sorted(answer["messages"], key=lambda letter: letter["at"])
     return [CODE.findall(letter["text"])[0] for letter in letters]
 
