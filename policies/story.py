@@ -8,6 +8,7 @@ from typing import assert_never
 from policies.base import Record, UtcTime
 from policies.declines import Retryable
 from policies.facts import AccessLevel, CaseFacts, Outcome
+from policies.money import Money
 from policies.said import MessageStatus
 from policies.steps import (
     AnyStep,
@@ -119,9 +120,16 @@ def summary_of(step: AnyStep) -> str:
 def tell(facts: CaseFacts) -> list[Line]:
     """Every fact of the case in the order of the case's own time."""
     fetched = f"not in the event, read at its source: {', '.join(facts.fetched)}" if facts.fetched else ""
-    opened = Line(at=facts.opened_at, what=f"case opened: {facts.due} is owed, {_category(facts)}", because=fetched)
+    what = f"case opened: {_owed_first(facts)} is owed, {_category(facts)}"
+    opened = Line(at=facts.opened_at, what=what, because=fetched)
     lines = [opened, *_attempts(facts), *_from_the_source(facts), *_words_and_access(facts), *_from_people(facts)]
     return sorted(lines, key=lambda line: line.at)
+
+
+def _owed_first(facts: CaseFacts) -> Money:
+    """What is owed now, and what was paid in parts since."""
+    parts = sum(payment.paid.amount_minor for payment in facts.payments if not payment.settles)
+    return facts.due.model_copy(update={"amount_minor": facts.due.amount_minor + parts})
 
 
 def _from_the_source(facts: CaseFacts) -> Iterator[Line]:

@@ -8,16 +8,24 @@ from typing import Any
 
 from policies.document import PolicySnapshot
 from policies.events import (
+    AgreePlan,
+    AskForHelp,
     AttemptSettled,
+    CustomerDid,
     FraudWarning,
+    Instalment,
     MandateChanged,
     MessageReported,
     MethodChange,
     PaymentMethodChanged,
+    PromiseToPay,
+    ReportMistake,
     SourceEvent,
+    UpdatePaymentMethod,
 )
 from policies.keys import message_key
 from policies.migration import MigrateRequest
+from policies.money import Money
 from tests.fixtures.town import Case, Town
 from workflows.dunning import DunningWorkflow
 
@@ -233,6 +241,52 @@ async def spoken_for(town: Town) -> Case:
 
 Story = Callable[[Town], Awaitable[Case]]
 
+
+async def paid_in_instalments(town: Town) -> Case:
+    """Three parts; service comes back with the first, and each of the others is told of before it is charged."""
+    case = await town.fails("expired_card", amount_minor=3000)
+    await case.to_day(15)
+    now, card = await case.now(), await case.new_card()
+    parts = [Instalment(at=now + timedelta(days=days), amount=euros(1000)) for days in (0, 14, 28)]
+    plan = AgreePlan(action_id="plan", credential_id=card, instalments=tuple(parts))
+    assert (await case.handle.execute_update(DunningWorkflow.agree_plan, plan)).result == "paid"
+    assert await case.to_the_end() == "recovered"
+    return case
+
+
+async def promised_and_kept(town: Town) -> Case:
+    case = await town.fails("insufficient_funds")
+    await case.to_day(2)
+    promise = PromiseToPay(action_id="promise", due_at=await case.now() + timedelta(days=9))
+    assert (await case.handle.execute_update(DunningWorkflow.promise_to_pay, promise)).result == "done"
+    assert await case.to_the_end() == "recovered"
+    return case
+
+
+async def a_part_once_a_mistake_and_help(town: Town) -> Case:
+    """Lent for a part, seen on the page, then the customer says that the rest is wrong, and a colleague resumes."""
+    case = await town.fails("lost_card")
+    await case.to_day(1)
+    did = CustomerDid(event_id="seen", happened_at=await case.now(), what="chose_method", method="card")
+    await case.handle.signal(DunningWorkflow.customer_did, did)
+    lent = UpdatePaymentMethod(action_id="lent", credential_id=await case.new_card(), keep=False, amount=euros(1000))
+    assert (await case.handle.execute_update(DunningWorkflow.update_payment_method, lent)).result == "paid"
+    await case.handle.execute_update(DunningWorkflow.ask_for_help, AskForHelp(action_id="help"))
+    await case.to_day(3)
+    wrong = ReportMistake(action_id="mistake", topic="wrong_amount")
+    await case.handle.execute_update(DunningWorkflow.report_mistake, wrong)
+    await case.until_state("on_hold")
+    await case.to_day(6)
+    await case.acts("resume", reason="the amount was right")
+    await case.gives_card()
+    assert await case.until_closed() == "recovered"
+    return case
+
+
+def euros(minor: int) -> Money:
+    return Money(amount_minor=minor, currency="EUR")
+
+
 STORIES: dict[str, Story] = {
     story.__name__: story
     for story in (
@@ -256,5 +310,8 @@ STORIES: dict[str, Story] = {
         mail_came_back,
         spoken_for,
         gateway_away,
+        paid_in_instalments,
+        promised_and_kept,
+        a_part_once_a_mistake_and_help,
     )
 }
