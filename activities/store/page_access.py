@@ -145,8 +145,12 @@ class PageTries:
         likes; one that has is tried anew, so that its name carries nobody past the limit."""
         verdict = await self._reserved(customer, case_id, action_id, now)
         if isinstance(verdict, AskPerson):
-            await self._cases.add_task(_task(customer, case_id, now))
+            await self.ask_person(customer, case_id, now)
         return verdict
+
+    async def ask_person(self, customer: CustomerRef, case_id: str, now: datetime) -> None:
+        """To look whether somebody tests cards; once a day, however often."""
+        await self._cases.add_task(_task(customer, case_id, now))
 
     async def _reserved(self, customer: CustomerRef, case_id: str, action_id: str, now: datetime) -> Verdict:
         whom = customer.model_dump()

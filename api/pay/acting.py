@@ -30,7 +30,7 @@ from policies.events import (
     UpdatePaymentMethod,
 )
 from policies.keys import CaseRef
-from policies.page_tries import Allowed
+from policies.page_tries import Allowed, AskPerson
 from policies.self_service import why_not_offered
 
 
@@ -60,7 +60,10 @@ async def began(
     """A stored way is charged at once, for the others the gateway's fields are opened; but not to who has used up their
     tries, for fields test cards as well. Raises OutsideError."""
     now, desk = datetime.now(UTC), visitor.page.desk
-    verdict = await visitor.parts.store.page_tries.outlook(visitor.link.customer, now)
+    tries = visitor.parts.store.page_tries
+    verdict = await tries.outlook(visitor.link.customer, now)
+    if isinstance(verdict, AskPerson):
+        await tries.ask_person(visitor.link.customer, wanted.cases[0], now)
     if not isinstance(verdict, Allowed):
         return await desk.stopped(visitor.link, wanted, verdict.kind, verdict.until, now)
     if stored:
