@@ -14,8 +14,8 @@ from policies.facts import AccessLevel
 
 
 class Act(StrEnum):
-    """What somebody does on their day. New cards and colleagues come through our API; the rest happens at the source,
-    which then tells us."""
+    """What somebody does on their day. New cards come over the page, colleagues through our API; the rest happens at
+    the source, which then tells us."""
 
     GIVE_NEW_CARD = "give_new_card"
     GIVE_BAD_CARD = "give_bad_card"

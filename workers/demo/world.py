@@ -14,7 +14,8 @@ from workers.embedded.stack import ACCOUNT, Stack
 SOURCE_ACTS = frozenset(
     {Act.PAY_ANOTHER_WAY, Act.CONFIRM, Act.VOID, Act.CANCEL, Act.DISPUTE, Act.WIN_DISPUTE, Act.LOSE_DISPUTE}
 )
-NEW_CARDS = {Act.GIVE_NEW_CARD: "good", Act.GIVE_BAD_CARD: "lost"}
+NEW_CARDS = {Act.GIVE_NEW_CARD: "4242424242424242", Act.GIVE_BAD_CARD: "4000000000000069"}
+"""Stripe's published test numbers, one that pays and one that has expired: typed into the sandbox's own fields."""
 
 
 class WorldRefused(Exception):
@@ -53,12 +54,20 @@ class DemoWorld:
             url = f"{self._stack.sandbox_url}/world/invoices/{case.invoice_id}/{act.value}"
             await self._ask("POST", url, {}, now)
         elif act in NEW_CARDS:
-            url = f"{self._stack.sandbox_url}/world/customers/{self._customer_id(story)}/cards"
-            card = await self._ask("POST", url, {"kind": NEW_CARDS[act]}, now)
-            await self._tell_case(case, "update_payment_method", {"credential_id": card["credential_id"]})
+            await self._pay_on_the_page(story, NEW_CARDS[act])
         else:
             given_up = {"outcome": "written_off", "reason": "looked at by a person"}
             await self._tell_case(case, act.value, given_up)
+
+    async def _pay_on_the_page(self, story: DemoStory, number: str) -> None:
+        """As a customer does: the details go to the gateway's fields, the page gets what the gateway made of them."""
+        links = f"{self._stack.api_url}/pay/stripe/{ACCOUNT}/{self._customer_id(story)}/token"
+        page = f"{self._stack.api_url}/pay/{(await self._ask('POST', links))['token']}/api"
+        checkout = await self._ask("POST", f"{page}/checkouts", {"way": "card"})
+        session = checkout["fields"]["options"]["session"]
+        typed = {"number": number, "expiry": "12/40", "cvc": "123"}
+        await self._ask("POST", f"{self._stack.sandbox_url}/gateway/fields/{session}", typed)
+        await self._ask("POST", f"{page}/checkouts/{checkout['id']}", {"result": {"session": session}})
 
     async def closed_case(self, story: DemoStory) -> dict[str, Any]:
         return await self._ask("GET", f"{self._stack.api_url}/cases/{self.case_of(story).case_id}")
