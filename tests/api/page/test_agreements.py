@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from tests.api.page.conftest import GOOD, Visit
+from tests.api.page.test_codes import asks_for_code, types_code
 from tests.fixtures.ordinary_days import suspends_on
 from tests.fixtures.town import Case, Town
 
@@ -34,6 +35,32 @@ async def test_three_instalments_the_first_now_the_others_on_their_days(town: To
     assert [charge["amount_minor"] for charge in await case.charges()] == [968, 966, 966]
     assert [charge["status"] for charge in await case.charges()] == ["succeeded"] * 3
     assert _days(case, await case.charges()) == [0, 14, 28]
+
+
+async def test_a_part_that_is_refused_twice_ends_the_plan_and_the_case_goes_on(town: Town, visit: Visit) -> None:
+    case = await town.fails("expired_card")
+    begins, ends = (case.failed_at + timedelta(days=day) for day in (10, 25))
+    away = {"from": begins.isoformat(), "until": ends.isoformat()}
+    card = {"kind": "issuer_down", "params": away, "brand": "visa", "last4": "4242"}
+    await town.sandbox("POST", f"/world/customers/{case.customer_id}/cards", card)
+    await visit.opens(case)
+    await visit.unfolds("Pay with something you have saved")
+    await types_code(visit, await asks_for_code(visit, case))
+    await visit.unfolds(FOLDED)
+    await visit.page.get_by_role("radio", name="In 3 instalments").check()
+    await visit.page.get_by_role("button", name="Visa •••• 4242").click()
+    await visit.until_headline("Thank you")
+    await case.to_day(17.9)
+    parts = (await case.charges())[:3]
+    assert _days(case, parts) == [0, 14, 17]
+    assert [charge["status"] for charge in parts] == ["succeeded", "declined", "declined"]
+    assert [charge["amount_minor"] for charge in parts] == [968, 966, 966]
+    assert {charge["amount_minor"] for charge in (await case.charges())[3:]} <= {1932}, "later tries are of all of it"
+    letters = len(await case.letters())
+    await case.to_day(24.9)
+    assert len(await case.letters()) > letters, "the days of the policy go on"
+    assert await case.to_the_end() == "recovered"
+    assert sum(each["amount_minor"] for each in await case.charges() if each["status"] == "succeeded") == 2900
 
 
 @suspends_on(14)

@@ -73,7 +73,7 @@ async def test_where_the_policy_wants_it_nothing_at_all_is_shown_before_the_code
     await visit.opens(case)
     shown = await visit.page.content()
     await visit.shot("whole-page-asks-for-code")
-    for secret in (case.ref.invoice_id, "€", "49", "Pay on another day", "There is a mistake"):
+    for secret in (case.ref.invoice_id, "€", "49.00", "Pay on another day", "There is a mistake"):
         assert secret not in shown, secret
     assert await visit.page.locator("form[action$='/checkout']").count() == 0
     await types_code(visit, await asks_for_code(visit, case))

@@ -97,6 +97,12 @@ async def test_one_of_several_invoices_is_paid_and_the_other_stays_open(town: To
     assert await second.until_closed() == "recovered"
     assert await first.charges() == []
     await visit.shot("one-of-several-paid")
+    await visit.follows("See what is still open")
+    await visit.reads(first.ref.invoice_id)
+    await visit.pays_by_card()
+    await visit.until_headline("Thank you")
+    assert await first.until_closed() == "recovered"
+    assert [len(await case.charges()) for case in (first, second)] == [1, 1]
 
 
 async def test_several_invoices_are_paid_together(town: Town, visit: Visit) -> None:
