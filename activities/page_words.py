@@ -2,6 +2,8 @@
 them. The sentences stand in the page's templates (`api/pay/templates`), their translations in `locales` beside them.
 """
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from babel.dates import format_date
-from babel.numbers import NumberFormatError, parse_decimal
+from babel.dates import format_skeleton
+from babel.numbers import NumberFormatError, get_group_symbol, parse_decimal
 
 from activities.channels import catalogs
 from activities.channels.catalogs import LANGUAGES, SOURCE
@@ -18,6 +20,10 @@ from activities.channels.render import Merchant
 from activities.channels.render.formats import Voice, day_of, locale_of, money_of, voice_of
 from activities.channels.render.told import readable
 from policies.money import EXPONENTS, Money
+
+_DIGITS_AND_MARKS = re.compile(r"[0-9.,’\s]+")
+_WITH_A_POINT = re.compile(r"[0-9]+(\.[0-9]+)?")
+_AS_CLDR = str.maketrans("٠١٢٣٤٥٦٧٨٩٫'", "0123456789.’", "٬")
 
 
 class PageVoice:
@@ -39,9 +45,9 @@ class PageVoice:
         return day_of(moment, zone, self._voice.locale)
 
     def month(self, year_and_month: str) -> str:
-        """`2027-04` as people write it, such as Apr 2027."""
+        """`2027-04` as people write it, such as Apr 2027 or 2027年4月."""
         year, month = (int(part) for part in year_and_month.split("-"))
-        return format_date(date(year, month, 1), "MMM y", locale=self._voice.locale)
+        return format_skeleton("yMMM", date(year, month, 1), locale=self._voice.locale)
 
     def isolated(self, text: str) -> str:
         return self._voice.isolated(text)
@@ -51,16 +57,29 @@ class PageVoice:
         return self._labels.listed([self._labels.translation.gettext(readable(word)) for word in words])
 
     def sum_written(self, text: str, currency: str) -> Money | None:
-        """What a person typed as a sum: in their own way of writing, or with a point; None when it is none."""
-        for locale in (self._voice.locale, SOURCE):
-            try:
-                value = parse_decimal(text.strip(), locale=locale, strict=True)
-            except (NumberFormatError, ValueError):
-                continue
-            minor = Decimal(value).scaleb(EXPONENTS[currency])
-            if minor == minor.to_integral_value() and 0 < minor < 10**15:
-                return Money(amount_minor=int(minor), currency=currency)
+        """What a person typed as a sum: in their own way of writing, or with a point; None when it is none, also when
+        it has more decimals than the currency: a slip must not be read as a sum a thousand times as large."""
+        typed = unicodedata.normalize("NFKC", text.strip()).translate(_AS_CLDR)
+        if not _DIGITS_AND_MARKS.fullmatch(typed):
+            return None
+        try:
+            value = self._decimal(typed, "٫" in text)
+        except (NumberFormatError, ValueError):
+            if not _WITH_A_POINT.fullmatch(typed):
+                return None
+            value = Decimal(typed)
+        minor = value.scaleb(EXPONENTS[currency])
+        if minor == minor.to_integral_value() and 0 < minor < 10**15:
+            return Money(amount_minor=int(minor), currency=currency)
         return None
+
+    def _decimal(self, typed: str, with_arabic_point: bool) -> Decimal:
+        """Raises NumberFormatError. Where a space parts the thousands, any space does: keyboards have but one."""
+        locale = SOURCE if with_arabic_point else self._voice.locale
+        group = get_group_symbol(locale)
+        return Decimal(
+            parse_decimal(re.sub(r"\s", group, typed) if group.isspace() else typed, locale=locale, strict=True)
+        )
 
 
 class PageSpeaker:

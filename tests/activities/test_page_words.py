@@ -119,6 +119,11 @@ def test_a_value_that_a_translation_lost_is_refused_at_the_start(tmp_path: Path)
         ("ja", "１２００", "JPY", 1200),
         ("ar", "12.50", "EUR", 1250),
         ("ar", "١٢", "EUR", 1200),
+        ("ar", "١٢٫٥٠", "EUR", 1250),
+        ("ar_EG", "١٬٢٣٤٫٥٠", "EUR", 123450),
+        ("ar_MA", "١٢٫٥٠٠", "MAD", 1250),
+        ("fr", "1 234,50", "EUR", 123450),
+        ("de_CH", "1'234.50", "CHF", 123450),
         ("en", "1.234", "KWD", 1234),
         ("sv", "12.50", "EUR", 1250),
     ],
@@ -139,6 +144,15 @@ def test_a_sum_is_read_as_the_person_writes_it(
         ("de", "0,00", "EUR"),
         ("de", "1.234.567,999", "EUR"),
         ("de", "12,3456", "EUR"),
+        ("de", "12,505", "EUR"),
+        ("de", "1,234", "EUR"),
+        ("fr", "12 50", "EUR"),
+        ("de", "12 50", "EUR"),
+        ("de", "1e5", "EUR"),
+        ("de", "1_000", "EUR"),
+        ("de", "+5", "EUR"),
+        ("de", ",", "EUR"),
+        ("de", ".", "EUR"),
         ("de", "12,50 €", "EUR"),
         ("de", "NaN", "EUR"),
         ("de", "Infinity", "EUR"),
@@ -179,9 +193,7 @@ def test_a_day_is_the_one_at_the_persons_own_place(speaker: PageSpeaker) -> None
 def test_a_month_of_expiry_is_written_out(speaker: PageSpeaker) -> None:
     assert speaker.to("de").month("2027-04") == "Apr. 2027"
     assert speaker.to("ar").month("2027-04") == "أبريل 2027"
-    japanese = speaker.to("ja").month("2027-04")
-    assert "4月" in japanese
-    assert "2027" in japanese
+    assert speaker.to("ja").month("2027-04") == "2027年4月"
 
 
 def test_only_what_runs_from_right_to_left_isolates_its_values(speaker: PageSpeaker) -> None:
