@@ -41,8 +41,9 @@ class PageVoice:
     def money(self, amount: Money) -> str:
         return self._voice.isolated(money_of(amount, self._voice.locale))
 
-    def day(self, moment: datetime, zone: str) -> str:
-        return day_of(moment, zone, self._voice.locale)
+    def day(self, moment: datetime, zone: str, short: bool = False) -> str:
+        """At the person's own place; `short` without the year."""
+        return day_of(moment, zone, self._voice.locale, short)
 
     def month(self, year_and_month: str) -> str:
         """`2027-04` as people write it, such as Apr 2027 or 2027年4月."""

@@ -143,7 +143,7 @@ def _claim(voice: PageVoice, claim: Claim, zone: str) -> ClaimShown:
     return ClaimShown(
         invoice_id=claim.case.invoice_id,
         due=sum_of(claim.facts.due, voice),
-        failed_on=voice.day(claim.facts.failed_at, zone),
+        failed_on=voice.day(claim.facts.failed_at, zone, short=True),
         state=claim.state,
     )
 
@@ -154,7 +154,7 @@ def _offers(voice: PageVoice, claim: Claim, zone: str, open_ways: WaysOpen) -> d
         PlanShown(
             number=plan.number,
             instalments=tuple(
-                InstalmentShown(due=sum_of(each.amount, voice), day=voice.day(each.at, zone))
+                InstalmentShown(due=sum_of(each.amount, voice), day=voice.day(each.at, zone, short=True))
                 for each in plan.instalments
             ),
         )
