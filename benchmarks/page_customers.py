@@ -105,8 +105,17 @@ class Customer:
             return text
 
     async def _post(self, url: str, form: dict[str, str]) -> str:
+        while (where := await self._sent(url, form)) is None:
+            self.reloads += 1
+            await asyncio.sleep(2)
+        return where
+
+    async def _sent(self, url: str, form: dict[str, str]) -> str | None:
+        """None: nothing was charged, and the page asks to press again."""
         headers = self._headers()
         async with self.stack.session.post(url, data=form, headers=headers, allow_redirects=False) as response:
+            if response.status == 503:
+                return None
             assert response.status == 303, f"{response.status}: {await response.text()}"
             self._keep_cookie(response.headers.getall("Set-Cookie", []))
             return self.stack.api + response.headers["Location"]
