@@ -45,7 +45,8 @@ class SlowBody(Exception):
 
 
 def answer(status: int, body: BaseModel, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(text=body.model_dump_json(), status=status, content_type="application/json", headers=headers)
+    told = {"X-Content-Type-Options": "nosniff", **(headers or {})}
+    return web.Response(text=body.model_dump_json(), status=status, content_type="application/json", headers=told)
 
 
 def refuse(status: int, error: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:
