@@ -134,7 +134,8 @@ async def _kept(visitor: Visitor, checkout: Checkout, **changes: object) -> Chec
 async def act(visitor: Visitor, claim: Claim, action: CaseAction) -> Claimed:
     """What the policy does not offer does not reach the case."""
     case_id = claim.case.case_id
-    if why_not_offered(claim.policy, claim.facts, action, claim.now):
+    is_new = action.action_id not in claim.facts.seen
+    if is_new and why_not_offered(claim.policy, claim.facts, action, claim.now):
         return Claimed(case_id=case_id, word="not_offered")
     done = await perform(visitor.parts, claim.case, action, visitor.headers)
     return (

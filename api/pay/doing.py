@@ -1,6 +1,6 @@
 """What customers do on their page. Every form is answered with a redirect, so that a reload sends nothing twice."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from activities.store.page_access import CodeExpired, TooMany, Verified, Wrong
 from api.forms import flat
 from api.pay import acting
 from api.pay.acting import Visitor
-from api.pay.claims import Claim, claims_of
+from api.pay.claims import claims_of
 from api.pay.forms import (
     CheckoutPlace,
     CodeForm,
@@ -64,24 +64,24 @@ async def finish(call: Call[CheckoutPlace, Nothing, bytes]) -> web.StreamRespons
 
 @kindly
 async def promise(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
-    async def act(visitor: Visitor, claims: Sequence[Claim], form: PromiseForm) -> list[Claimed]:
-        return await acting.promise(visitor, claims, form.on, form.once)
+    async def act(visitor: Visitor, here: Offered, form: PromiseForm) -> list[Claimed]:
+        return await acting.promise(visitor, here.owed, form.on, form.once)
 
     return await _say(call, PromiseForm, act, "promised")
 
 
 @kindly
 async def report_mistake(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
-    async def act(visitor: Visitor, claims: Sequence[Claim], form: MistakeForm) -> list[Claimed]:
-        return await acting.report_mistake(visitor, claims, form.topic, form.words or "", form.once)
+    async def act(visitor: Visitor, here: Offered, form: MistakeForm) -> list[Claimed]:
+        return await acting.report_mistake(visitor, here.open, form.topic, form.words or "", form.once)
 
     return await _say(call, MistakeForm, act, "told")
 
 
 @kindly
 async def ask_for_help(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
-    async def act(visitor: Visitor, claims: Sequence[Claim], form: HelpForm) -> list[Claimed]:
-        return await acting.ask_for_help(visitor, claims, form.words or "", form.once)
+    async def act(visitor: Visitor, here: Offered, form: HelpForm) -> list[Claimed]:
+        return await acting.ask_for_help(visitor, here.open, form.words or "", form.once)
 
     return await _say(call, HelpForm, act, "asked")
 
@@ -128,7 +128,7 @@ async def seen(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
 async def _say(
     call: Call[Place, Nothing, bytes],
     kind: type[SomeForm],
-    act: Callable[[Visitor, Sequence[Claim], SomeForm], Awaitable[list[Claimed]]],
+    act: Callable[[Visitor, Offered, SomeForm], Awaitable[list[Claimed]]],
     said: str,
 ) -> web.Response:
     """`said`: what the page says once the first of the cases has agreed."""
@@ -136,7 +136,7 @@ async def _say(
     form, here = _read(kind, fields), await offered_to(entered)
     if form is None:
         return redirect_to(f"{base_of(call)}?said=not_understood")
-    done = await act(entered.visitor, here.owed, form)
+    done = await act(entered.visitor, here, form)
     agreed = any(each.answer for each in done)
     return redirect_to(f"{base_of(call)}?said={said if agreed else 'not_offered'}", entered.session.cookie_header)
 

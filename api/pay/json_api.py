@@ -196,14 +196,14 @@ async def promise(call: Call[Place, Nothing, Promising]) -> web.Response:
 async def report_mistake(call: Call[Place, Nothing, Mistaking]) -> web.Response:
     entered, asked = await _entered(call, "post"), await call.body()
     here = await _offered(entered)
-    return _noted(await acting.report_mistake(entered.visitor, here.owed, asked.topic, asked.words or "", asked.once))
+    return _noted(await acting.report_mistake(entered.visitor, here.open, asked.topic, asked.words or "", asked.once))
 
 
 @plainly
 async def ask_for_help(call: Call[Place, Nothing, Asking]) -> web.Response:
     entered, asked = await _entered(call, "post"), await call.body()
     here = await _offered(entered)
-    return _noted(await acting.ask_for_help(entered.visitor, here.owed, asked.words or "", asked.once))
+    return _noted(await acting.ask_for_help(entered.visitor, here.open, asked.words or "", asked.once))
 
 
 @plainly

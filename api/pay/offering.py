@@ -28,6 +28,11 @@ class Offered(NamedTuple):
     def owed(self) -> list[Claim]:
         return [claim for claim in self.claims if claim.state == "owed"]
 
+    @property
+    def open(self) -> list[Claim]:
+        """Also what is on its way or being looked into: about that a person may be asked as well."""
+        return [claim for claim in self.claims if claim.state != "settled"]
+
 
 class Choice(Record):
     """`invoices` left out: all that are owed. `stored`: the name of a stored way. `amount`, `plan`: of one invoice."""
@@ -119,7 +124,8 @@ def _how_much(choice: Choice, claims: Sequence[Claim], here: Offered) -> tuple[M
         raise NotOffered("only_all")
     if choice.plan is not None:
         plan = next((plan for plan in claims[0].offers.plans if plan.number == choice.plan), None)
-        if plan is None or choice.amount is not None:
+        # The later instalments are collected from what is kept, so it cannot be lent for once.
+        if plan is None or choice.amount is not None or not choice.keep:
             raise NotOffered("unknown_plan")
         return None, plan.instalments
     return _part(choice.amount, claims[0]), ()

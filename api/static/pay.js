@@ -33,6 +33,14 @@ part?.addEventListener("keydown", (event) => {
   if (event.key === "Enter") event.preventDefault();
 });
 
+/* Later instalments need what is kept, so it is not used only once. */
+const lend = document.querySelector("input[name=lend]");
+document.querySelectorAll("input[name=sum]").forEach((sum) => sum.addEventListener("change", () => {
+  if (!lend) return;
+  lend.disabled = sum.value.startsWith("plan-");
+  if (lend.disabled) lend.checked = false;
+}));
+
 const tell = (what) => {
   if (!base || !csrf) return;
   navigator.sendBeacon(`${base}/seen`, new URLSearchParams(way ? { csrf, what, method: way } : { csrf, what }));
