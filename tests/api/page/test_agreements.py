@@ -63,6 +63,19 @@ async def test_a_part_that_is_refused_twice_ends_the_plan_and_the_case_goes_on(t
     assert sum(each["amount_minor"] for each in await case.charges() if each["status"] == "succeeded") == 2900
 
 
+async def test_a_card_for_instalments_cannot_be_lent_for_once(town: Town, visit: Visit) -> None:
+    case = await town.fails("expired_card")
+    await visit.opens(case)
+    await visit.unfolds(FOLDED)
+    once = visit.page.get_by_label("Use it only this once")
+    await once.check()
+    await visit.page.get_by_role("radio", name="In 3 instalments").check()
+    assert not await once.is_checked()
+    assert await once.is_disabled()
+    await visit.page.get_by_role("radio", name="All of it").check()
+    assert await once.is_enabled()
+
+
 @suspends_on(14)
 async def test_a_plan_brings_the_service_back(town: Town, visit: Visit) -> None:
     case = await town.fails("expired_card")

@@ -71,3 +71,15 @@ async def test_the_fields_form_sent_without_them_charges_nothing_and_says_so(tow
     assert await case.charges() == []
     await plain.page.get_by_role("link", name="Try another way to pay").click()
     assert await plain.headline() == "Your payment did not go through"
+
+
+async def test_instalments_of_a_card_for_once_are_refused_and_open_no_fields(town: Town, plain: Visit) -> None:
+    case = await town.fails("expired_card")
+    await plain.opens(case)
+    await plain.unfolds("Pay a part, in instalments, or only once")
+    await plain.page.get_by_label("Use it only this once").check()
+    await plain.page.get_by_role("radio", name="In 3 instalments").check()
+    await plain.chooses("Card")
+    await plain.page.get_by_role("alert").get_by_text("Please choose again.").wait_for()
+    rows = await town.store.pool.fetch("select id from page_checkouts where customer_id = $1", case.customer_id)
+    assert rows == []
