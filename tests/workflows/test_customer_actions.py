@@ -10,7 +10,7 @@ async def test_a_new_card_is_charged_at_once_and_the_customer_hears_paid(town: T
     case = await town.fails("expired_card")
     await case.to_day(3)
     status, answer = await case.gives_card()
-    assert (status, answer) == (200, {"result": "paid", "because": "29.00 EUR was paid"})
+    assert (status, answer) == (200, {"result": "paid", "because": "29.00 EUR was paid", "advice": None})
     assert await case.until_closed() == "recovered"
     assert len(await case.charges()) == 1
 

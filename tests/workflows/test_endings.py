@@ -99,7 +99,7 @@ async def test_a_customer_never_hears_what_colleagues_said(town: Town) -> None:
     case = await town.fails("lost_card")
     await case.acts("pause", reason="he sounds drunk")
     status, answer = await case.gives_card()
-    assert (status, answer) == (202, {"result": "processing", "because": "accepted; still under way"})
+    assert (status, answer) == (202, {"result": "processing", "because": "accepted; still under way", "advice": None})
 
 
 async def test_a_card_that_the_fraud_check_stops_is_refused_without_a_reason(town: Town) -> None:
