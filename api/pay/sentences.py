@@ -1,7 +1,7 @@
 """What the page says in whole sentences: why a payment failed, what happens next and when, what came of a try. Kind
 words, and never the raw reason: where it must not be told (`generic`), nothing but that it can be mended.
 
-Each sentence is written out in a call of `gettext`, from where translators get it (`python -m api.pay.extract`).
+Each sentence is written out in a call of `gettext`, from where translators get it (`python -m workers.page_sentences`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,6 +46,9 @@ def why(voice: PageVoice, state: ClaimState, claims: Sequence[Claim]) -> str:
             return voice.gettext("Nothing is charged until a colleague has answered you. There is nothing to pay now.")
         case "settled":
             return voice.gettext("There is nothing to pay. You can close this page.")
+        case "owed" if all(claim.agreed for claim in claims):
+            # Why the first try failed is over; asking for another way to pay would contradict what was arranged.
+            return voice.gettext("Nothing is due before the day that was arranged. You can pay earlier if you like.")
         case "owed":
             words = next(claim for claim in claims if claim.state == "owed").words
             return reason(voice, CustomerAction.NONE if words.generic else words.customer_action)

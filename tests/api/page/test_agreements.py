@@ -22,6 +22,8 @@ async def test_three_instalments_the_first_now_the_others_on_their_days(town: To
     await visit.opens(case)
     await visit.until_headline("Your payment is arranged")
     await visit.reads("we collect €9.66, as arranged. Until then nothing changes.")
+    await visit.reads("Nothing is due before the day that was arranged.")
+    assert "Please choose another way to pay." not in await visit.page.content()
     await visit.shot("plan-stands")
     letters = len(await case.letters())
     await case.to_day(12)

@@ -4,9 +4,10 @@ import asyncio
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 from temporalio.client import Client
 
-from tests.api.page.conftest import Visit, link_of
+from tests.api.page.conftest import PHONE, Visit, link_of
 from tests.fixtures.town import building_town, new_databases
 
 GETS = ("", "?said=promised", "?in=frame", "/summary", "/checkout/no-such-checkout")
@@ -15,6 +16,7 @@ POSTS_ONLY = ("/checkout", "/promise", "/mistake", "/help", "/code", "/verify", 
 TIMES = 3
 
 
+@pytest.mark.parametrize("visit", [PHONE], ids=["phone"], indirect=True)
 async def test_looking_changes_nothing(temporal: Client, database_url: str, visit: Visit) -> None:
     ours, sandbox = await new_databases(database_url)
     async with building_town(temporal, ours, sandbox) as town:

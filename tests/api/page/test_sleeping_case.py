@@ -2,14 +2,16 @@
 
 from urllib.parse import urlsplit
 
+import pytest
 from temporalio.client import Client
 
-from tests.api.page.conftest import Visit, link_of
+from tests.api.page.conftest import PHONE, Visit, link_of
 from tests.fixtures.town import Case, building_town, new_databases
 from workers.wiring import read_policies
 from workers.worker import activities_of, working
 
 
+@pytest.mark.parametrize("visit", [PHONE], ids=["phone"], indirect=True)
 async def test_a_payment_wakes_a_case_on_a_worker_that_has_just_started(
     temporal: Client, database_url: str, visit: Visit
 ) -> None:
