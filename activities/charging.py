@@ -11,17 +11,19 @@ from temporalio import activity
 
 from activities.adapters import Adapters
 from activities.contracts import (
+    KEEP_TRIES,
     Attempted,
     ChargeAnswer,
     ChargeRequest,
     ChargingActivities,
     FraudSuspected,
+    KeepRequest,
     LookUpRequest,
     RefusedByRule,
     Renewed,
     Stale,
 )
-from activities.errors import OutsideError, Unavailable
+from activities.errors import Misconfigured, OutsideError, Unavailable
 from activities.fraud.contract import FraudQuestion, Suspicious
 from activities.freshness import invoice_now, is_fresh
 from activities.gateways.contract import (
@@ -54,6 +56,7 @@ SURELY_NOT_UNDER_WAY = timedelta(minutes=15)
 RENEWED_WITHIN = timedelta(days=30)
 """How long ago a network may have replaced a card that is refused now; a billing period."""
 
+_MONEY_COMES = frozenset({Outcome.SUCCEEDED, Outcome.PENDING})
 _MAY_BE_UNDER_WAY = Unknown(reason="the gateway has not seen it yet; it may still be under way")
 
 
@@ -107,7 +110,21 @@ class Charging(ChargingActivities):
             found = _MAY_BE_UNDER_WAY
         if isinstance(found, Unknown) and not request.only_reads and self._may_be_repeated(gateway, known):
             found = await self._repeated(gateway, case, known, request.now)
-        return await self._settle(case, request.key, found, request.now, known)
+        answer = await self._settle(case, request.key, found, request.now, known)
+        return answer.model_copy(update={"keeps": request.keep and answer.outcome in _MONEY_COMES})
+
+    @activity.defn
+    async def keep_for_later(self, request: KeepRequest) -> None:
+        """After the customer has had their answer. What its gateway refuses is a person's task; `Unavailable` is tried
+        again by Temporal, a few times."""
+        gateway = self._adapters.gateway(self._gateway_of(request))
+        customer_id = request.gateway_customer_id or request.customer_id
+        try:
+            await gateway.keep_for_later(customer_id, request.credential_id, request.case.invoice_id)
+        except OutsideError as error:
+            if not isinstance(error, Misconfigured) and not _is_last_try():
+                raise
+            await self._store.cases.add_task(_to_keep_by_hand(request, error))
 
     # --- what was begun before ----------------------------------------------------------------------------------------
 
@@ -237,7 +254,8 @@ class Charging(ChargingActivities):
             await self._store.attempts.mark_unsent(request.key, request.now)
             raise
         answer = await self._settle(request.case, request.key, outcome, request.now)
-        await self._keep_what_paid(gateway, request, answer)
+        keeps = request.keep and request.initiator is Initiator.CUSTOMER and answer.outcome in _MONEY_COMES
+        answer = answer.model_copy(update={"keeps": keeps})
         return await self._with_renewed_card(gateway, request, answer)
 
     async def _sent_by_another(self, gateway: Gateway, request: ChargeRequest) -> Attempted:
@@ -245,27 +263,6 @@ class Charging(ChargingActivities):
         if known and known.sent and known.outcome is None:
             return await self._looked_up(gateway, request.case, known, request.now)
         return await self._settled(request.case, request.key, request.now)
-
-    async def _keep_what_paid(self, gateway: Gateway, request: ChargeRequest, answer: Attempted) -> None:
-        """The way to pay that a customer just gave is what later invoices are charged to. The money has moved, so what
-        fails here is a person's task and repeats nothing."""
-        by_customer = request.initiator is Initiator.CUSTOMER and request.keep
-        if not by_customer or answer.outcome not in (Outcome.SUCCEEDED, Outcome.PENDING):
-            return
-        customer_id = request.gateway_customer_id or request.customer_id
-        try:
-            await gateway.keep_for_later(customer_id, request.credential_id, request.case.invoice_id)
-        except OutsideError as error:
-            summary = f"make {request.credential_id} what later invoices are charged to; it failed: {error}"
-            task = Task(
-                key=f"keep.{request.key}",
-                case_id=request.case.case_id,
-                kind="keep_for_later",
-                assignee="ops",
-                summary=summary[:500],
-                created_at=request.now,
-            )
-            await self._store.cases.add_task(task)
 
     async def _recent_tries(self, request: ChargeRequest) -> int:
         if request.initiator is not Initiator.CUSTOMER:
@@ -315,7 +312,7 @@ class Charging(ChargingActivities):
             return True
         return known.outcome is None and known.gateway not in (None, self._gateway_of(request))
 
-    def _gateway_of(self, request: ChargeRequest) -> str:
+    def _gateway_of(self, request: ChargeRequest | KeepRequest) -> str:
         """A case that was decided on before routes were known names the kind of its gateway only."""
         if "/" in request.gateway or request.gateway in self._adapters.gateways:
             return request.gateway
@@ -334,6 +331,22 @@ async def renewed_card(
     except OutsideError:
         return None
     return Renewed(credential_id=found.credential_id, instrument=found.instrument) if found else None
+
+
+def _is_last_try() -> bool:
+    return activity.in_activity() and activity.info().attempt >= KEEP_TRIES
+
+
+def _to_keep_by_hand(request: KeepRequest, error: OutsideError) -> Task:
+    summary = f"make {request.credential_id} what later invoices are charged to; it failed: {error}"
+    return Task(
+        key=f"keep.{request.key}",
+        case_id=request.case.case_id,
+        kind="keep_for_later",
+        assignee="ops",
+        summary=summary[:500],
+        created_at=request.now,
+    )
 
 
 def _proposed(request: ChargeRequest) -> ProposedAttempt:

@@ -89,7 +89,8 @@ class Renewed(Record):
 
 class Attempted(Record):
     """`credential_id` and `amount` are set when the ledger knows the key for another attempt than the one asked for:
-    a history that was reset forgets attempts, the ledger does not. `renewed`: what may be charged instead."""
+    a history that was reset forgets attempts, the ledger does not. `renewed`: what may be charged instead. `keeps`: the
+    customer gave the way to pay and it has paid, so later invoices are to be charged to it."""
 
     kind: Literal["attempted"] = "attempted"
     outcome: Outcome
@@ -97,6 +98,7 @@ class Attempted(Record):
     credential_id: str | None = None
     amount: Money | None = None
     renewed: Renewed | None = None
+    keeps: bool = False
 
 
 class RefusedByRule(Record):
@@ -126,13 +128,31 @@ ChargeAnswer = Annotated[Attempted | RefusedByRule | Stale | FraudSuspected, Fie
 
 
 class LookUpRequest(Record):
-    """`only_reads`: a gateway that can only be asked by repeating the request is not asked."""
+    """`only_reads`: a gateway that can only be asked by repeating the request is not asked. `keep`: the customer gave
+    what was charged, and it is to be kept."""
 
     key: str
     gateway: str
     attempted_at: UtcTime
     now: UtcTime
     only_reads: bool = False
+    keep: bool = False
+
+
+KEEP_TRIES = 3
+"""Service comes back after it, so it must not take long; then a person does it."""
+
+
+class KeepRequest(Record):
+    """`key`: of the attempt that it has paid. `gateway_customer_id`: as in ChargeRequest."""
+
+    case: CaseRef
+    key: str
+    gateway: str
+    customer_id: str
+    credential_id: str
+    now: UtcTime
+    gateway_customer_id: str | None = None
 
 
 class MessageRequest(Record):
@@ -264,6 +284,10 @@ class ChargingActivities(ABC):
     @activity.defn
     @abstractmethod
     async def look_up(self, request: LookUpRequest) -> Attempted: ...
+
+    @activity.defn
+    @abstractmethod
+    async def keep_for_later(self, request: KeepRequest) -> None: ...
 
 
 class MessagingActivities(ABC):

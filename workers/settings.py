@@ -157,7 +157,9 @@ class Settings(BaseSettings):
     def gateway_accounts(self) -> dict[str, GatewayAccount]:
         """Those that are set up, and the sandbox where something is to be collected there."""
         named = {*self.owners.values(), *(name for names in self.routes.values() for name in names)}
-        sandbox: dict[str, GatewayAccount] = {SANDBOX: SandboxAccount(public_url=self.sandbox_public_url)} if SANDBOX in named else {}
+        sandbox: dict[str, GatewayAccount] = (
+            {SANDBOX: SandboxAccount(public_url=self.sandbox_public_url)} if SANDBOX in named else {}
+        )
         return {**sandbox, **self.gateways}
 
     def links(self) -> Links | None:

@@ -108,6 +108,7 @@ def activities_of(wiring: Wiring, policies: Sequence[PolicyDocument], settings: 
         Deciding(store, adapters.routes).decide,
         charging.charge,
         charging.look_up,
+        charging.keep_for_later,
         messaging.send_message,
         messaging.escalate,
         Notices(store, adapters, sender).send_notice,

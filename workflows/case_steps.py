@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
         ChargeRequest,
         ChargingActivities,
         EscalateRequest,
+        KeepRequest,
         LookUpRequest,
         Messaged,
         MessageRequest,
@@ -36,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
         Attempt,
         Escalation,
         FraudFlag,
+        NewCredential,
         Outcome,
         Refusal,
     )
@@ -110,6 +112,27 @@ class CaseSteps(CaseHandlers):
             self._facts = record.with_attempt(self.facts, attempt)
             raise
         self._take_answer(step, attempt, answer)
+        if answer.kind == "attempted" and answer.keeps:
+            await self._keep_for_later(attempt, step.gateway_customer_id)
+
+    async def _keep_for_later(self, attempt: Attempt, gateway_customer_id: str | None) -> None:
+        """Waiting people have their answer by then: what is done after it need not keep them."""
+        request = KeepRequest(
+            case=self._case,
+            key=attempt.key,
+            gateway=attempt.gateway or self.facts.invoice.gateway,
+            customer_id=self.facts.invoice.customer_id,
+            credential_id=attempt.credential_id,
+            now=workflow.now(),
+            gateway_customer_id=gateway_customer_id,
+        )
+        await workflow.execute_activity_method(
+            ChargingActivities.keep_for_later,
+            request,
+            start_to_close_timeout=timing.QUICK_CALL,
+            retry_policy=timing.QUICK_RETRY,
+            summary="what paid is what later invoices are charged to",
+        )
 
     def _take_answer(self, step: Charge, attempt: Attempt, answer: ChargeAnswer) -> None:
         now = workflow.now()
@@ -136,10 +159,10 @@ class CaseSteps(CaseHandlers):
 
     async def _reconcile(self, step: Reconcile) -> None:
         attempt = next(a for a in self.facts.attempts if a.ordinal == step.ordinal)
-        now = workflow.now()
+        now, kept = workflow.now(), self._given_for(attempt)
         answer = await workflow.execute_activity_method(
             ChargingActivities.look_up,
-            self._look_up_of(attempt),
+            self._look_up_of(attempt).model_copy(update={"keep": kept is not None}),
             **self._outside(step, timing.WAITED_OUT),
             **self._lane(attempt.gateway, FIRST_IN_LINE),
         )
@@ -154,6 +177,8 @@ class CaseSteps(CaseHandlers):
             "told_at": None if settled or told_at == attempt.told_at else told_at,
         }
         self._facts = record.with_attempt(self.facts, attempt.model_copy(update=news))
+        if answer.keeps and kept:
+            await self._keep_for_later(attempt, kept.gateway_customer_id)
 
     async def _notify(self, step: Notify | Offer) -> None:
         ordinal = len(self.facts.messages) + 1
@@ -237,6 +262,11 @@ class CaseSteps(CaseHandlers):
             **self._outside(step, timing.WAITED_OUT),
         )
         self._facts = record.with_invoice(self.facts, invoice, workflow.now())
+
+    def _given_for(self, attempt: Attempt) -> NewCredential | None:
+        """What the customer gave to be charged by this attempt, if it is to be kept."""
+        given = [new for new in self.facts.new_credentials if new.keep and not new.renewed]
+        return next((new for new in given if new.action_id == attempt.action_id), None)
 
     def _look_up_of(self, attempt: Attempt) -> LookUpRequest:
         gateway = attempt.gateway or self.facts.invoice.gateway

@@ -2,7 +2,11 @@
 
 from datetime import timedelta
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.contracts import KEEP_TRIES
 
 # Ours to mend: trying again cannot help, a person is asked instead.
 NEVER_RETRIED = ["Misconfigured", "NotFound"]
@@ -37,4 +41,10 @@ OUTSIDE_RETRY = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=timedelta(minutes=30),
     non_retryable_error_types=NEVER_RETRIED,
+)
+
+# What is done after the customer has had their answer, and before service comes back: three quick tries, then a person.
+QUICK_CALL = timedelta(seconds=20)
+QUICK_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), maximum_attempts=KEEP_TRIES, non_retryable_error_types=NEVER_RETRIED
 )

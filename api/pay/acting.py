@@ -18,8 +18,9 @@ from activities.store.cases import Task
 from activities.store.checkouts import Checkout, Claimed
 from api.actions import Refused, note, perform
 from api.parts import ApiParts, PageParts
-from api.pay.claims import Claim, claim_of
+from api.pay.claims import Claim
 from policies.events import (
+    ActionAnswer,
     AgreePlan,
     AskForHelp,
     CaseAction,
@@ -99,10 +100,15 @@ async def pay(visitor: Visitor, checkout: Checkout, result: Mapping[str, str]) -
 
 
 async def _charged(visitor: Visitor, checkout: Checkout, case_id: str) -> Claimed:
-    claim = await claim_of(visitor.parts, visitor.page, CaseRef.from_case_id(case_id))
-    if claim is None:
-        return Claimed(case_id=case_id, word="no_open_case")
-    return await act(visitor, claim, _as_action(checkout))
+    """What was offered was asked when the checkout was begun; the case itself refuses what cannot be any more."""
+    case = CaseRef.from_case_id(case_id)
+    return _claimed(case_id, await perform(visitor.parts, case, _as_action(checkout), visitor.headers))
+
+
+def _claimed(case_id: str, done: ActionAnswer | Refused) -> Claimed:
+    if isinstance(done, Refused):
+        return Claimed(case_id=case_id, word=done.word)
+    return Claimed(case_id=case_id, answer=done)
 
 
 def _as_action(checkout: Checkout) -> CaseAction:
@@ -137,10 +143,7 @@ async def act(visitor: Visitor, claim: Claim, action: CaseAction) -> Claimed:
     is_new = action.action_id not in claim.facts.seen
     if is_new and why_not_offered(claim.policy, claim.facts, action, claim.now):
         return Claimed(case_id=case_id, word="not_offered")
-    done = await perform(visitor.parts, claim.case, action, visitor.headers)
-    return (
-        Claimed(case_id=case_id, word=done.word) if isinstance(done, Refused) else Claimed(case_id=case_id, answer=done)
-    )
+    return _claimed(case_id, await perform(visitor.parts, claim.case, action, visitor.headers))
 
 
 async def promise(visitor: Visitor, claims: Sequence[Claim], on: date, once: str) -> list[Claimed]:
