@@ -17,13 +17,17 @@ from api.forms import fields_of
 from api.parts import PageParts
 from api.pay.claims import claims_of
 from api.pay.entering import Entered, NotLetIn, enter, voice_asked_for
-from api.pay.html import page_of
+from api.pay.html import QUIET, page_of
 from api.pay.offering import Offered, offered
 from api.routes import Call
 
 log = logging.getLogger(__name__)
 
 STATUS_OF = {"unknown": 404, "expired": 410, "newer": 410, "erased": 410, "paid": 200, "closed": 410, "crowded": 429}
+
+
+NO_PAGE = "<!doctype html><title>No page</title><p>No key is set up to sign links with (RECOUP_LINK_KEYS)."
+"""Said where there is nothing that could say it in anybody's language."""
 
 
 class Away(Exception):
@@ -43,7 +47,7 @@ def kindly(handler: Handled) -> Handled:
     @wraps(handler)
     async def handle(call: Call[Any, Any, Any]) -> web.StreamResponse:
         if call.parts.page is None:
-            return refuse(404, "no_page", "no key is set up to sign links with (RECOUP_LINK_KEYS)")
+            return web.Response(status=404, text=NO_PAGE, content_type="text/html", headers=QUIET)
         try:
             return await handler(call)
         except Away as away:
@@ -90,7 +94,7 @@ async def checkout_of(entered: Entered, checkout_id: str) -> Checkout:
 def page_parts(call: Call[Any, Any, Any]) -> PageParts:
     page = call.parts.page
     if page is None:
-        raise Away(refuse(404, "no_page", "no key is set up to sign links with (RECOUP_LINK_KEYS)"))
+        raise RuntimeError("`kindly` lets nobody in where there is no page")
     return page
 
 

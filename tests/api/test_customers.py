@@ -27,6 +27,7 @@ EVERYTHING = {
     "since": "2024-05-01T09:00:00Z",
     "tags": ["vip"],
     "active_hours": [9, 10],
+    "learn_active_hours": True,
     "ways_to_pay": [
         {
             "credential_id": "pm_spare",
