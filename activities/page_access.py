@@ -12,13 +12,12 @@ import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
 
 from activities.channels.contract import Channel, Letter, NotSent
 from activities.customers import Customer
 from activities.errors import OutsideError
-from activities.links import PayLink
-from activities.page_code_words import code_words
+from activities.links import Links, PayLink
+from activities.page_code_words import CodeWords, code_words, link_words
 from activities.page_masked import masked_address
 from activities.store.page_access import CodeExpired, TooMany, TooManyCodes, Verified, Wrong
 from activities.store.store import Store
@@ -71,11 +70,34 @@ class PageAccess:
         reserved = await codes.reserve(link, session_hash, channel, kept, now)
         if isinstance(reserved, TooManyCodes):
             return reserved
-        letter = self._letter(link, customer, channel, addresses[channel], code, reserved.code_id, now)
+        words = code_words(customer.locale, channel, self._merchant, code)
+        key = f"cod_{reserved.code_id.hex}.{channel}"
+        letter = self._letter(link, words, channel, addresses[channel], key, now)
         if await self._went_out(letter, channel, now):
             return CodeSent(to=masked_address(channel, addresses[channel]))
         await codes.not_sent(reserved.code_id)
         return CodeNotSent()
+
+    async def send_link(self, ended: PayLink, session_hash: str, links: Links, now: datetime) -> None:
+        """A new link in the place of one that has ended, to an address that we know, mail before text. It counts like
+        a code; what could not be sent is not told to who asked, who may be anybody."""
+        customer, addresses = await self._reach(ended.customer)
+        channel = next(iter(addresses), None)
+        if channel is None:
+            return
+        nobody_knows = _hash(self._keys[0], ended, session_hash, secrets.token_hex(16))
+        reserved = await self._store.page_codes.reserve(ended, session_hash, channel, nobody_knows, now)
+        if isinstance(reserved, TooManyCodes):
+            return
+        key = f"lnk_{reserved.code_id.hex}.{channel}"
+        link = PayLink.of_letter(ended.customer, key, now)
+        await self._store.pay_links.made(link, channel, now)
+        words = link_words(customer.locale, channel, self._merchant, links.pay(link))
+        letter = self._letter(ended, words, channel, addresses[channel], key, now)
+        if await self._went_out(letter, channel, now):
+            await self._store.pay_links.newest(link, channel, now)
+        else:
+            await self._store.page_codes.not_sent(reserved.code_id)
 
     async def verify(
         self, link: PayLink, session_hash: str, code: str, now: datetime, opens: str | None = None
@@ -96,12 +118,9 @@ class PageAccess:
         known = {name: point.address for name, point in points.items() if point and name in self._channels}
         return customer, await self._store.channel_stops.usable(known)
 
-    def _letter(
-        self, link: PayLink, customer: Customer, channel: str, address: str, code: str, code_id: UUID, now: datetime
-    ) -> Letter:
-        words = code_words(customer.locale, channel, self._merchant, code)
+    def _letter(self, link: PayLink, words: CodeWords, channel: str, address: str, key: str, now: datetime) -> Letter:
         return Letter(
-            key=f"cod_{code_id.hex}.{channel}",
+            key=key,
             # It is about no case; channels that name one name the link.
             case_id=f"page/{link.link_id}",
             address=address,

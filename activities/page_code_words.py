@@ -1,5 +1,6 @@
-"""The words that go with a code for the customer's page, in the languages that the templates are written in; English
-for all others. Not a template: a policy could schedule one, and a code is said only to who has just asked for it."""
+"""The words that go with a code for the customer's page, or with a new link to it, in the languages that the templates
+are written in; English for all others. Not templates: a policy could schedule one, and these are said only to who has
+just asked for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from activities.channels.render.sms import as_text_message
 
 @dataclass(frozen=True)
 class Words:
-    """Each names {merchant}, the last two also {code}. The subject does not: lists of mails are read over shoulders."""
+    """Each names {merchant}, the last two also {code} or {link}. The subject does not: lists of mails are read over
+    shoulders."""
 
     subject: str
     text: str
@@ -88,13 +90,62 @@ WORDS: Mapping[str, Words] = {
 }
 
 
+LINK_WORDS: Mapping[str, Words] = {
+    "en": Words(
+        subject="Your new link for {merchant}",
+        text="Here is your new link to the payment page of {merchant}:\n\n{link}\n\nIt works for 30 days.",
+        sms="{merchant}: your new link: {link}",
+    ),
+    "ar": Words(
+        subject="رابطك الجديد لدى {merchant}",
+        text="هذا رابطك الجديد إلى صفحة الدفع لدى {merchant}:\n\n{link}\n\nيعمل لمدة 30 يومًا.",
+        sms="{merchant}: رابطك الجديد: {link}",
+        direction="rtl",
+    ),
+    "de": Words(
+        subject="Ihr neuer Link für {merchant}",
+        text="Hier ist Ihr neuer Link zur Zahlungsseite von {merchant}:\n\n{link}\n\nEr funktioniert 30 Tage lang.",
+        sms="{merchant}: Ihr neuer Link: {link}",
+    ),
+    "es": Words(
+        subject="Su nuevo enlace para {merchant}",
+        text="Aquí tiene su nuevo enlace a la página de pago de {merchant}:\n\n{link}\n\nFunciona durante 30 días.",
+        sms="{merchant}: su nuevo enlace: {link}",
+    ),
+    "fr": Words(
+        subject="Votre nouveau lien pour {merchant}",
+        text="Voici votre nouveau lien vers la page de paiement de {merchant} :\n\n{link}\n\nIl fonctionne 30 jours.",
+        sms="{merchant} : votre nouveau lien : {link}",
+    ),
+    "ja": Words(
+        subject="{merchant}の新しいリンク",
+        text="{merchant}のお支払いページへの新しいリンクです。\n\n{link}\n\n30日間有効です。",
+        sms="{merchant}: 新しいリンクです: {link}",
+    ),
+    "pt": Words(
+        subject="Seu novo link para {merchant}",
+        text="Aqui está seu novo link para a página de pagamento de {merchant}:\n\n{link}\n\nEle vale por 30 dias.",
+        sms="{merchant}: seu novo link: {link}",
+    ),
+}
+
+
 def code_words(locale: str, channel: str, merchant: str, code: str) -> CodeWords:
     """For a locale such as pt_BR. `channel`: `email` or `sms`."""
+    return _said(WORDS, locale, channel, {"merchant": merchant, "code": code})
+
+
+def link_words(locale: str, channel: str, merchant: str, link: str) -> CodeWords:
+    """The same for a link."""
+    return _said(LINK_WORDS, locale, channel, {"merchant": merchant, "link": link})
+
+
+def _said(table: Mapping[str, Words], locale: str, channel: str, named: dict[str, str]) -> CodeWords:
     asked = locale.replace("-", "_").partition("_")[0].lower()
-    language = asked if asked in WORDS else "en"
-    words = WORDS[language]
-    named = {"merchant": merchant, "code": code}
+    language = asked if asked in table else "en"
+    words = table[language]
     if words.direction == "rtl":
-        named = {name: f"{ISOLATE}{each}{END_ISOLATE}" for name, each in named.items()}
+        # An address in isolates would not be followed by every program.
+        named = {name: each if name == "link" else f"{ISOLATE}{each}{END_ISOLATE}" for name, each in named.items()}
     text = words.text.format_map(named) if channel == "email" else as_text_message(words.sms.format_map(named))
     return CodeWords(words.subject.format_map(named), text, locale if language == asked else "en", words.direction)

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from activities.page_access import CodeSent
 from activities.store.checkouts import Claimed
 from activities.store.page_access import CodeExpired, TooMany, Verified, Wrong
-from api.forms import flat
+from api.forms import fields_of, flat
 from api.pay import acting
 from api.pay.acting import Visitor
 from api.pay.claims import claims_of
+from api.pay.entering import Entered, enter
 from api.pay.forms import (
     CheckoutPlace,
     CodeForm,
@@ -28,8 +29,8 @@ from api.pay.forms import (
 )
 from api.pay.html import QUIET, redirect_to
 from api.pay.offering import Choice, NotOffered, Offered, chosen
-from api.pay.rooms import base_of, checkout_of, form_of, kindly, offered_to
-from api.pay.session import next_session
+from api.pay.rooms import base_of, checkout_of, form_of, kindly, not_let_in, offered_to, page_parts
+from api.pay.session import next_session, session_of
 from api.routes import Call, Nothing
 
 
@@ -57,7 +58,7 @@ def _address(call: Call[Place, Nothing, bytes], checkout_id: str) -> str:
 async def finish(call: Call[CheckoutPlace, Nothing, bytes]) -> web.StreamResponse:
     """What the fields, or the gateway's own page, brought."""
     entered, fields = await form_of(call, ended_too=True)
-    visitor, checkout = entered.visitor, await checkout_of(entered, call.path.id)
+    visitor, checkout = entered.visitor, await checkout_of(call, entered)
     await acting.pay(visitor, checkout, results_of(fields))
     return redirect_to(f"{base_of(call)}/checkout/{checkout.id}", entered.session.cookie_header)
 
@@ -112,6 +113,23 @@ async def type_code(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
 
 
 _SAID_OF_CODE: dict[type, str] = {Verified: "", Wrong: "wrong_code", CodeExpired: "code_old", TooMany: "code_old"}
+
+
+@kindly
+async def renew(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
+    """A new link in the place of one that has ended, to an address on file; what came of that is not told."""
+    page, links = page_parts(call), call.parts.links
+    found = await enter(call.request, call.parts, page, call.path.token, "post")
+    if isinstance(found, Entered):
+        return redirect_to(base_of(call), found.session.cookie_header)
+    if found.renewable is None or links is None:
+        return not_let_in(call, found)
+    fields = fields_of(await call.body()) or {}
+    session = session_of(call.request, found.renewable, page.keys)
+    is_ours = session.accepts(call.request, fields.get("csrf", [""])[-1])
+    if is_ours:
+        await page.access.send_link(found.renewable, session.session_hash, links, datetime.now(UTC))
+    return not_let_in(call, found, sent=is_ours)
 
 
 @kindly

@@ -27,11 +27,13 @@ def voice_asked_for(page: PageParts, request: web.Request) -> PageVoice:
 
 @dataclass(frozen=True)
 class NotLetIn:
-    """`why`: a revoked link's reason, or `unknown` (forged), `expired`, `crowded` (too many requests)."""
+    """`why`: a revoked link's reason, or `unknown` (forged), `expired`, `crowded` (too many requests).
+    `renewable`: a link of ours in whose place a new one may be sent."""
 
     why: Ended | Literal["expired", "crowded"]
     voice: PageVoice
     retry_after: int | None = None
+    renewable: PayLink | None = None
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,16 @@ async def enter(
     link = found if isinstance(found, PayLink) else None
     if wait := page.guard.seconds_to_wait(kind, parts.limits.caller(request), link):
         return NotLetIn("crowded", voice_asked_for(page, request), math.ceil(wait))
+    if isinstance(found, Expired):
+        return await _too_old(request, parts, page, found)
     if link is None:
-        return NotLetIn("expired" if isinstance(found, Expired) else "unknown", voice_asked_for(page, request))
+        return NotLetIn("unknown", voice_asked_for(page, request))
     revoked = await parts.store.pay_links.is_revoked(link)
     who = link.customer
     customer = await parts.store.customers.get(who.source, who.account, who.customer_id)
     voice = page.speaker.to(customer.locale)
     if revoked and not (ended_too and revoked in ("paid", "closed", "newer")):
-        return NotLetIn(revoked, voice)
+        return NotLetIn(revoked, voice, renewable=link if revoked == "newer" else None)
     session = session_by(request, link, page.keys)
     verified = await page.access.is_verified(link, session.session_hash, datetime.now(UTC))
     objects = request.headers.get("Sec-GPC") == "1"
@@ -80,3 +84,11 @@ async def enter(
         headers=request.headers,
     )
     return Entered(visitor, session)
+
+
+async def _too_old(request: web.Request, parts: ApiParts, page: PageParts, found: Expired) -> NotLetIn:
+    """A month after it was made a mailbox may be somebody else's: nothing but the offer to send a new one."""
+    link = PayLink(customer=found.customer, link_id=found.link_id, expires_at=datetime.now(UTC))
+    revoked = await parts.store.pay_links.is_revoked(link)
+    renewable = link if revoked in (None, "newer") else None
+    return NotLetIn("expired", voice_asked_for(page, request), renewable=renewable)

@@ -17,8 +17,10 @@ from api.forms import fields_of
 from api.parts import PageParts
 from api.pay.claims import claims_of
 from api.pay.entering import Entered, NotLetIn, enter, voice_asked_for
+from api.pay.forms import CheckoutPlace
 from api.pay.html import QUIET, page_of
 from api.pay.offering import Offered, offered
+from api.pay.session import session_of
 from api.routes import Call
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ async def entered_by(call: Call[Any, Any, Any], kind: Literal["view", "post"], e
     found = await enter(call.request, call.parts, page, call.path.token, kind, ended_too)
     if isinstance(found, Entered):
         return found
-    raise Away(_not_let_in(page, found))
+    raise Away(not_let_in(call, found))
 
 
 async def form_of(call: Call[Any, Any, Any], ended_too: bool = False) -> tuple[Entered, dict[str, list[str]]]:
@@ -83,12 +85,12 @@ async def offered_to(entered: Entered) -> Offered:
     return await offered(visitor, await claims_of(visitor.parts, visitor.page, visitor.link.customer))
 
 
-async def checkout_of(entered: Entered, checkout_id: str) -> Checkout:
+async def checkout_of(call: Call[CheckoutPlace, Any, Any], entered: Entered) -> Checkout:
     visitor = entered.visitor
-    found = await visitor.parts.store.checkouts.get(checkout_id, visitor.link)
+    found = await visitor.parts.store.checkouts.get(call.path.id, visitor.link)
     if found:
         return found
-    raise Away(_not_let_in(visitor.page, NotLetIn("unknown", visitor.voice)))
+    raise Away(not_let_in(call, NotLetIn("unknown", visitor.voice)))
 
 
 def page_parts(call: Call[Any, Any, Any]) -> PageParts:
@@ -119,15 +121,23 @@ def page_for(
     return page_of(visitor.page, visitor.voice, template, {**shared, **told}, status, session.cookie_header, checkout)
 
 
-def _not_let_in(page: PageParts, found: NotLetIn) -> web.Response:
-    response = page_of(page, found.voice, "ended.html.j2", {"why": found.why}, STATUS_OF[found.why])
+def not_let_in(call: Call[Any, Any, Any], found: NotLetIn, sent: bool = False) -> web.Response:
+    """`sent`: a new link was asked for just now; the page says no more than that."""
+    page, link = page_parts(call), found.renewable
+    session = session_of(call.request, link, page.keys) if link else None
+    told = {"why": found.why, "csrf": session.csrf if session else "", "base": base_of(call), "sent": sent}
+    cookie = session.cookie_header if session else None
+    response = page_of(page, found.voice, "ended.html.j2", told, STATUS_OF[found.why], cookie)
     if found.retry_after:
         response.headers["Retry-After"] = str(found.retry_after)
     return response
 
 
+_TROUBLE = {"why": "trouble", "csrf": "", "base": "", "sent": False}
+
+
 def _trouble(call: Call[Any, Any, Any]) -> web.Response:
     page = page_parts(call)
-    response = page_of(page, voice_asked_for(page, call.request), "ended.html.j2", {"why": "trouble"}, 503)
+    response = page_of(page, voice_asked_for(page, call.request), "ended.html.j2", _TROUBLE, 503)
     response.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return response

@@ -31,7 +31,7 @@ async def show_checkout(call: Call[CheckoutPlace, Anything, None]) -> web.Stream
     """The gateway's fields; once they were used, what came of it. A gateway that has a page of its own brings the
     browser back here, and what it adds to the address goes into the form that finishes."""
     entered = await entered_by(call, "view", ended_too=True)
-    visitor, checkout = entered.visitor, await checkout_of(entered, call.path.id)
+    visitor, checkout = entered.visitor, await checkout_of(call, entered)
     if checkout.answers or checkout.not_given or checkout.stopped:
         return await _outcome(entered, checkout)
     if checkout.session is None:

@@ -17,7 +17,7 @@ OPEN |= {"/feed/recoup.js", "/feed/x", "/feed/x/stream", "/feed/x/read", "/push/
 OPEN |= {"/console/messages/x.html", "/push/x/devices", "/push/x/devices/x"}
 OPEN |= {"/preferences/x", "/preferences/x/unsubscribe/x"}
 OPEN |= {"/pay/static/pay.js", "/pay/static/recoup-pay.js", "/pay/fields/x.js", "/pay/x", "/pay/x/checkout/x"}
-OPEN |= {f"/pay/x/{each}" for each in "checkout promise mistake help code verify seen summary stream api".split()}
+OPEN |= {f"/pay/x/{each}" for each in "checkout promise mistake help code verify renew seen summary stream api".split()}
 OPEN |= {f"/pay/x/api/{each}" for each in "checkouts checkouts/x promise mistake help code verify".split()}
 SHUT = {
     "nothing": "",
