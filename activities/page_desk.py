@@ -93,9 +93,10 @@ class PageDesk:
         """Whatever the policy lets customers use and a gateway of the case's route takes. Raises Misconfigured where no
         gateway collects the invoice."""
         tills = await self._tills(case, customer_id)
+        takers = [till for till in tills if self._takes_another(till, case)]
         given: dict[Way, Till] = {}
         for way in policy.page.ways:
-            till = next((each for each in tills if GIVEN_AS.get(way) in _update_types(each)), None)
+            till = next((each for each in takers if GIVEN_AS.get(way) in _update_types(each)), None)
             if till and way != "stored":
                 given[way] = till
         first = tills[0].gateway.capabilities
@@ -109,7 +110,7 @@ class PageDesk:
         found: list[StoredWay] = []
         hopeless = facts.decline is not None and facts.decline.customer_action is CustomerAction.UPDATE_METHOD
         for till in await self._tills(case, customer_id):
-            if till.gateway.capabilities.lists_methods:
+            if till.gateway.capabilities.lists_methods and self._takes_another(till, case):
                 methods = await self._methods_at(till)
                 found += [StoredWay(_name_of(till, each), till, each) for each in methods]
         return [way for way in found if not (hopeless and way.method.credential_id == facts.credential_id)]
@@ -173,6 +174,10 @@ class PageDesk:
             gateway_customer_id=till.customer_id,
             **wanted.model_dump(exclude=_NOT_KEPT),
         )
+
+    def _takes_another(self, till: Till, case: CaseRef) -> bool:
+        able = till.gateway.capabilities
+        return able.changes_method or not self._adapters.routes.is_owned_by(case, till.name)
 
     async def _tills(self, case: CaseRef, customer_id: str) -> list[Till]:
         """The gateways of the case's route, first choice first. One that does not own the invoice may name the customer

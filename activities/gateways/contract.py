@@ -161,7 +161,8 @@ class Capabilities(Record):
     `by_repeating`: there is no reading, so the same request is repeated under the same key while the key lives, after
     the invoice was read once more. `owns_invoices`: it is a source as well, and charges its own invoices.
     `part_payments`: less than the invoice can be collected. `settles_later`: an accepted charge is Pending first.
-    `update_types`: what a session can be opened for; `confirms`: also for a stored credential that its bank wants to be
+    `changes_method`: an invoice of its own can be charged to another way to pay than before. `update_types`: what a
+    session can be opened for; `confirms`: also for a stored credential that its bank wants to be
     confirmed. `pays_once`: a charge with `keep` false leaves later invoices as they are.
     """
 
@@ -175,6 +176,7 @@ class Capabilities(Record):
     lists_methods: bool = False
     refreshes_cards: bool = False
     opens_update_sessions: bool = False
+    changes_method: bool = True
     update_types: tuple[PaymentType, ...] = ()
     confirms: bool = False
     pays_once: bool = False

@@ -75,6 +75,7 @@ class PayPalGateway:
         payment_types=(PaymentType.CARD, PaymentType.WALLET),
         lists_methods=True,
         opens_update_sessions=True,
+        changes_method=False,
         update_types=(PaymentType.WALLET,),
         pays_once=True,
         api_version="orders v2, subscriptions v1, vault v3",

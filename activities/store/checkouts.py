@@ -101,6 +101,10 @@ class Checkouts:
             )
         return Checkout.model_validate(row["record"]) if row else None
 
+    async def begun_since(self, customer: CustomerRef, since: datetime) -> int:
+        async with self._pool.acquire() as connection:
+            return int(await self._queries.begun_since(connection, **customer.model_dump(), since=since))
+
     async def visited(self, customer: CustomerRef, at: datetime) -> None:
         async with self._pool.acquire() as connection:
             await self._queries.visited(connection, **customer.model_dump(), at=at)

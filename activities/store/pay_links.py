@@ -6,11 +6,23 @@ from typing import Literal
 
 from activities.links import PayLink
 from activities.store.database import Pool, queries
+from policies.base import Record
 from policies.keys import CustomerRef
 
 Because = Literal["newer", "paid", "closed", "erased"]
-Ended = Because | Literal["unknown"]
-"""`unknown`: nobody has written the link down, so it opens nothing."""
+
+
+class KeptLink(Record):
+    """Whose it is. `revoked_because`: why it opens nothing any more; None while it does."""
+
+    source: str
+    account: str
+    customer_id: str
+    revoked_because: Because | None = None
+
+    @property
+    def customer(self) -> CustomerRef:
+        return CustomerRef(source=self.source, account=self.account, customer_id=self.customer_id)
 
 
 class PayLinks:
@@ -39,11 +51,8 @@ class PayLinks:
         async with self._pool.acquire() as connection:
             await self._queries.revoke_all(connection, **customer.model_dump(), because=because, at=at)
 
-    async def is_revoked(self, link: PayLink) -> Ended | None:
-        """Why it opens nothing any more; None when it does."""
+    async def find(self, link_id: str) -> KeptLink | None:
+        """None: nobody has written it down, so it opens nothing."""
         async with self._pool.acquire() as connection:
-            row = await self._queries.state_of(connection, link_id=link.link_id, **link.customer.model_dump())
-        if row is None:
-            return "unknown"
-        because: Because | None = row["revoked_because"]
-        return because
+            row = await self._queries.find(connection, link_id=link_id)
+        return KeptLink.model_validate(dict(row)) if row else None

@@ -31,8 +31,11 @@ from policies.events import (
     UpdatePaymentMethod,
 )
 from policies.keys import CaseRef
-from policies.page_tries import Allowed, AskPerson
+from policies.page_tries import HOUR, Allowed, AskPerson, Verdict, Wait
 from policies.self_service import why_not_offered
+
+CHECKOUTS_PER_HOUR = 20
+"""Of one customer. Each opens fields of a gateway, in which many cards could be tried."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,9 @@ async def began(
     """A stored way is charged at once, for the others the gateway's fields are opened; but not to who has used up their
     tries, for fields test cards as well. Raises OutsideError."""
     now, desk = datetime.now(UTC), visitor.page.desk
-    tries = visitor.parts.store.page_tries
-    verdict = await tries.outlook(visitor.link.customer, now)
+    verdict = await _may_open_fields(visitor, now)
     if isinstance(verdict, AskPerson):
-        await tries.ask_person(visitor.link.customer, wanted.cases[0], now)
+        await visitor.parts.store.page_tries.ask_person(visitor.link.customer, wanted.cases[0], now)
     if not isinstance(verdict, Allowed):
         return await desk.stopped(visitor.link, wanted, verdict.kind, verdict.until, now)
     if stored:
@@ -73,6 +75,23 @@ async def began(
     if till is None:
         raise ValueError(f"{wanted.way} was not offered")
     return await desk.begin(visitor.link, till, wanted, return_to, now)
+
+
+async def _may_open_fields(visitor: Visitor, now: datetime) -> Verdict:
+    store, customer = visitor.parts.store, visitor.link.customer
+    if await store.checkouts.begun_since(customer, now - HOUR) >= CHECKOUTS_PER_HOUR:
+        return Wait(until=now + HOUR)
+    return await store.page_tries.outlook(customer, now)
+
+
+async def as_it_stands(visitor: Visitor, checkout: Checkout) -> Checkout:
+    """Fields that are open already are not shown to who has used up their tries since."""
+    if checkout.is_over or checkout.stopped:
+        return checkout
+    verdict = await visitor.parts.store.page_tries.outlook(visitor.link.customer, datetime.now(UTC))
+    if isinstance(verdict, Allowed):
+        return checkout
+    return checkout.model_copy(update={"stopped": verdict.kind, "stopped_until": verdict.until})
 
 
 async def pay(visitor: Visitor, checkout: Checkout, result: Mapping[str, str]) -> Checkout:

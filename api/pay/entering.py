@@ -9,9 +9,9 @@ from typing import Literal
 
 from aiohttp import web
 
-from activities.links import Expired, PayLink
+from activities.links import PayLink
 from activities.page_words import PageVoice
-from activities.store.pay_links import Ended
+from activities.store.pay_links import Because
 from api.parts import ApiParts, PageParts
 from api.pay.acting import Visitor
 from api.pay.session import PageSession, session_of
@@ -30,7 +30,7 @@ class NotLetIn:
     """`why`: a revoked link's reason, or `unknown` (forged), `expired`, `crowded` (too many requests).
     `renewable`: a link of ours in whose place a new one may be sent."""
 
-    why: Ended | Literal["expired", "crowded"]
+    why: Because | Literal["unknown", "expired", "crowded"]
     voice: PageVoice
     retry_after: int | None = None
     renewable: PayLink | None = None
@@ -55,22 +55,25 @@ async def enter(
 ) -> Entered | NotLetIn:
     """`ended_too`: also by a link that a payment has ended, to see what became of it. `session_by`: how the browser
     says that it is the same as before."""
-    found = parts.links.read_pay(token) if parts.links else None
-    link = found if isinstance(found, PayLink) else None
+    signed = parts.links.read_pay(token) if parts.links else None
+    kept = await parts.store.pay_links.find(signed.link_id) if signed else None
+    link = signed.of(kept.customer) if signed and kept else None
     if wait := page.guard.seconds_to_wait(kind, parts.limits.caller(request), link):
         return NotLetIn("crowded", voice_asked_for(page, request), math.ceil(wait))
-    if isinstance(found, Expired):
-        return await _too_old(request, parts, page, found)
-    if link is None:
+    if link is None or kept is None:
         return NotLetIn("unknown", voice_asked_for(page, request))
-    revoked = await parts.store.pay_links.is_revoked(link)
+    revoked, now = kept.revoked_because, datetime.now(UTC)
+    if now >= link.expires_at:
+        # A month after it was made a mailbox may be somebody else's: nothing but the offer to send a new one.
+        renewable = link if revoked in (None, "newer") else None
+        return NotLetIn("expired", voice_asked_for(page, request), renewable=renewable)
     who = link.customer
     customer = await parts.store.customers.get(who.source, who.account, who.customer_id)
     voice = page.speaker.to(customer.locale)
     if revoked and not (ended_too and revoked in ("paid", "closed", "newer")):
         return NotLetIn(revoked, voice, renewable=link if revoked == "newer" else None)
     session = session_by(request, link, page.keys)
-    verified = await page.access.is_verified(link, session.session_hash, datetime.now(UTC))
+    verified = await page.access.is_verified(link, session.session_hash, now)
     objects = request.headers.get("Sec-GPC") == "1"
     visitor = Visitor(
         parts=parts,
@@ -84,11 +87,3 @@ async def enter(
         headers=request.headers,
     )
     return Entered(visitor, session)
-
-
-async def _too_old(request: web.Request, parts: ApiParts, page: PageParts, found: Expired) -> NotLetIn:
-    """A month after it was made a mailbox may be somebody else's: nothing but the offer to send a new one."""
-    link = PayLink(customer=found.customer, link_id=found.link_id, expires_at=datetime.now(UTC))
-    revoked = await parts.store.pay_links.is_revoked(link)
-    renewable = link if revoked in (None, "newer") else None
-    return NotLetIn("expired", voice_asked_for(page, request), renewable=renewable)

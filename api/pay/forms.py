@@ -85,6 +85,6 @@ def brought_back(query: MultiMapping[str]) -> dict[str, str]:
 
 SAID = frozenset(
     """promised told asked not_offered not_understood wrong_amount only_all unknown_way unknown_invoice unknown_plan
-    code_sent code_not_sent wrong_code code_old""".split()
+    only_kept code_sent code_not_sent wrong_code code_old""".split()
 )
 """What the page may be asked to say at its top; anything else in the address is not looked at."""

@@ -175,7 +175,8 @@ async def begin(call: Call[Place, Nothing, Choosing]) -> web.Response:
 @plainly
 async def read_checkout(call: Call[CheckoutPlace, Nothing, None]) -> web.Response:
     entered = await _entered(call, "view", ended_too=True)
-    return answer(200, _shown(entered, await _checkout(entered, call.path.id)))
+    checkout = await acting.as_it_stands(entered.visitor, await _checkout(entered, call.path.id))
+    return answer(200, _shown(entered, checkout))
 
 
 @plainly
@@ -331,7 +332,7 @@ _UNKNOWN = refused(
     "the token opens nothing (any more)", "unknown_token", "ended_paid", "ended_closed", "unknown_checkout", "no_page"
 )
 _CROWDED = refused("too many requests; `Retry-After` says when to try again", "too_many_requests")
-_WORDS = ("not_offered", "only_all", "wrong_amount", "unknown_way", "unknown_invoice", "unknown_plan")
+_WORDS = ("not_offered", "only_all", "wrong_amount", "unknown_way", "unknown_invoice", "unknown_plan", "only_kept")
 _NOT_NOW = refused("it is not offered (any more)", *_WORDS, "unknown_return_url")
 _ALWAYS = {404: _UNKNOWN, 429: _CROWDED, 503: UNAVAILABLE}
 _PAGE = {200: Answer("the page", ApiPage), **_ALWAYS}

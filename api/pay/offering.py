@@ -97,13 +97,15 @@ def chosen(choice: Choice, here: Offered, locale: str) -> Chosen:
         raise NotOffered("unknown_way")
     if choice.way not in ("stored", "confirm") and choice.way not in here.open_ways.given:
         raise NotOffered("unknown_way")
+    if not choice.keep and not here.open_ways.once:
+        raise NotOffered("only_kept")
     wanted = Intention(
         way=choice.way,
         cases=tuple(claim.case.case_id for claim in claims),
         owed=tuple(claim.facts.due for claim in claims),
         amount=amount,
         plan=plan,
-        keep=choice.keep or not here.open_ways.once,
+        keep=choice.keep,
         credential_id=claims[0].facts.credential_id if choice.way == "confirm" else None,
         locale=locale,
     )

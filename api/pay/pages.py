@@ -48,8 +48,6 @@ ROUTES = (
     Route("POST", f"{_ADDRESS}/help", ask_for_help, "A person is asked for", _DONE, is_open=True),
     Route("POST", f"{_ADDRESS}/code", send_code, "Send a code to an address on file", _DONE, is_open=True),
     Route("POST", f"{_ADDRESS}/verify", type_code, "The code was typed in", _DONE, is_open=True),
-    Route(
-        "POST", f"{_ADDRESS}/renew", renew, "Send a new link in the place of an ended one", _DONE, is_open=True
-    ),
+    Route("POST", f"{_ADDRESS}/renew", renew, "Send a new link in the place of an ended one", _DONE, is_open=True),
     Route("POST", f"{_ADDRESS}/seen", seen, "What the page's script saw the customer do", _SEEN, is_open=True),
 )

@@ -5,6 +5,7 @@ Works without scripts, but for the fields of a gateway. Nothing changes by looki
 from aiohttp import web
 
 from activities.store.checkouts import Checkout
+from api.pay import acting
 from api.pay.acting import Visitor
 from api.pay.claims import claims_of
 from api.pay.entering import Entered
@@ -32,6 +33,8 @@ async def show_checkout(call: Call[CheckoutPlace, Anything, None]) -> web.Stream
     browser back here, and what it adds to the address goes into the form that finishes."""
     entered = await entered_by(call, "view", ended_too=True)
     visitor, checkout = entered.visitor, await checkout_of(call, entered)
+    if "back" not in call.request.query:
+        checkout = await acting.as_it_stands(visitor, checkout)
     if checkout.answers or checkout.not_given or checkout.stopped:
         return await _outcome(entered, checkout)
     if checkout.session is None:

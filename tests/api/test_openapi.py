@@ -8,8 +8,8 @@ import jsonschema_rs
 import schemathesis
 
 from api.app import ROUTES, make_app
-from api.pay import seeing
 from api.openapi import as_text, document
+from api.pay import seeing
 from tests.fixtures.store import RunningApi
 
 KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"

@@ -7,6 +7,10 @@ on conflict (id) do update set record = :record;
 select record from page_checkouts
 where id = :id and link_id = :link_id and source = :source and account = :account and customer_id = :customer_id;
 
+-- name: begun_since(source, account, customer_id, since)$
+select count(*) from page_checkouts
+where source = :source and account = :account and customer_id = :customer_id and made_at >= :since;
+
 -- name: forget(before)!
 delete from page_checkouts where made_at < :before;
 

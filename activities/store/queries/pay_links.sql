@@ -17,6 +17,5 @@ where mine.link_id = :link_id and mine.source = :source and mine.account = :acco
 update pay_links set revoked_at = :at, revoked_because = :because
 where source = :source and account = :account and customer_id = :customer_id and revoked_at is null;
 
--- name: state_of(link_id, source, account, customer_id)^
-select revoked_because from pay_links
-where link_id = :link_id and source = :source and account = :account and customer_id = :customer_id;
+-- name: find(link_id)^
+select source, account, customer_id, revoked_because from pay_links where link_id = :link_id;

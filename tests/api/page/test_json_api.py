@@ -7,6 +7,8 @@ import pytest
 
 from tests.fixtures.town import Case, Town
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 GOOD, DECLINED = "4242424242424242", "4000000000000002"
 
 
