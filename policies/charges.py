@@ -22,6 +22,9 @@ from policies.network_rules import ProposedAttempt, Refused, may_attempt
 from policies.situation import Situation
 from policies.steps import Basis, Charge
 
+FIRST_IN_LINE = 1
+"""Of five; see `Charge.priority`."""
+
 
 class NextCharge(NamedTuple):
     """`due`: when the policy asked for it, before calendars moved it; None when a network's rule moved it, for then it
@@ -58,7 +61,8 @@ class NextCharge(NamedTuple):
             instrument=self.instrument,
             backup=self.backup,
             initiator=self.initiator,
-            priority=here.policy.priority,
+            # Who waits in front of a screen does not queue behind a night's retries.
+            priority=FIRST_IN_LINE if self.initiator is Initiator.CUSTOMER else here.policy.priority,
             because=self.because,
             basis=basis,
         )

@@ -68,7 +68,7 @@ def worker() -> None:
     """Start a worker: workflows, activities and a relay (settings: RECOUP_...)."""
     from workers.worker import run_worker
 
-    _serve("worker", run_worker)
+    _serve("worker", run_worker, _quicker_loop())
 
 
 @app.command()
@@ -112,7 +112,7 @@ def demo(
 
 
 def _quicker_loop() -> Any:
-    """The API does nothing but answer, and answers a tenth more with it; None where there is none."""
+    """What does nothing but wait for others and answer does a tenth more with it; None where there is none."""
     try:
         import uvloop
     except ImportError:

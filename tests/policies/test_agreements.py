@@ -327,6 +327,14 @@ def test_the_ladder_s_maximum_is_not_for_what_the_customer_asks() -> None:
     assert due.credential_id == NEW_CARD
 
 
+def test_who_waits_in_front_of_a_screen_goes_first_in_the_queue() -> None:
+    given = act(case(), UpdatePaymentMethod(action_id="a", credential_id=NEW_CARD), day(2))
+    asked, ours = step(given, day(2)), step(case(), day(2))
+    assert isinstance(asked, Charge)
+    assert isinstance(ours, Charge)
+    assert (asked.priority, ours.priority) == (1, SELF_SERVE.priority)
+
+
 # --- what they tell us ------------------------------------------------------------------------------------------------
 
 
