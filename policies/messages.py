@@ -108,7 +108,8 @@ def words_about_instalment(here: Situation, agreed: Standing) -> Iterator[Due]:
     channels = channels_left(here, name, here.policy.access_channels)
     if not channels or here.now >= charge_at or not may_write(here):
         return
-    opening = first_opening(here, "instalment_due", charge_at - TOLD_BEFORE, channels, Purpose.SCHEDULED)
+    earliest = max(charge_at - TOLD_BEFORE, here.now)
+    opening = first_opening(here, "instalment_due", earliest, channels, Purpose.SCHEDULED)
 
     def make(at: datetime, basis: Basis) -> AnyStep:
         words = words_for(here, next_attempt_at=charge_at)

@@ -106,6 +106,10 @@ async def pay(visitor: Visitor, checkout: Checkout, result: Mapping[str, str]) -
     given = await visitor.page.desk.given(checkout, result)
     checkout = await _kept(visitor, checkout, given=given, stopped=None, stopped_until=None)
     if checkout.not_given:
+        # The case sees every charge; what ended in the fields it would not hear of.
+        cases = [CaseRef.from_case_id(case_id) for case_id in checkout.cases]
+        await noted(visitor, cases, "tried_to_pay", checkout.way)
+        await noted(visitor, cases, "was_answered", checkout.not_given.why)
         await parts.store.page_tries.ended(checkout.id, succeeded=False)
         return checkout
     answers: list[Claimed] = []
@@ -208,15 +212,15 @@ async def _pass_on(visitor: Visitor, claims: Sequence[Claim], words: str, once: 
 
 async def noted(
     visitor: Visitor,
-    claims: Sequence[Claim],
+    cases: Sequence[CaseRef],
     what: Literal["opened_page", "chose_method", "left_fields", "tried_to_pay", "was_answered"],
     method: str | None = None,
 ) -> None:
     """As a fact of each case, once an hour; and when the customer agreed to it, as an hour in which they are busy."""
     now = datetime.now(UTC)
-    for claim in claims:
+    for case in cases:
         event_id = f"{visitor.link.link_id}-{what}-{method or ''}-{now:%Y%m%d%H}"
         news = CustomerDid(event_id=event_id, happened_at=now, what=what, method=method)
-        await note(visitor.parts, claim.case, news, visitor.headers)
+        await note(visitor.parts, case, news, visitor.headers)
     if visitor.learns:
         await visitor.parts.store.checkouts.visited(visitor.link.customer, now)

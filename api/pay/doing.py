@@ -45,7 +45,7 @@ async def begin(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
         picked = chosen(choice, here, visitor.voice.tag)
     except (ValidationError, NotOffered) as error:
         return redirect_to(f"{base_of(call)}?said={error.word if isinstance(error, NotOffered) else 'not_understood'}")
-    await acting.noted(visitor, here.owed, "chose_method", choice.way)
+    await acting.noted(visitor, [claim.case for claim in here.owed], "chose_method", choice.way)
     checkout = await acting.began(visitor, *picked, lambda checkout_id: _address(call, checkout_id))
     return redirect_to(f"{base_of(call)}/checkout/{checkout.id}", entered.session.cookie_header)
 
@@ -139,7 +139,7 @@ async def seen(call: Call[Place, Nothing, bytes]) -> web.StreamResponse:
     form, visitor = _read(SeenForm, fields), entered.visitor
     if form:
         claims = await claims_of(visitor.parts, visitor.page, visitor.link.customer)
-        await acting.noted(visitor, claims, form.what, form.method)
+        await acting.noted(visitor, [claim.case for claim in claims], form.what, form.method)
     return web.Response(status=204, headers=QUIET)
 
 

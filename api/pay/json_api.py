@@ -168,7 +168,7 @@ async def begin(call: Call[Place, Nothing, Choosing]) -> web.Response:
     choice = Choice.model_validate(asked.model_dump(exclude={"return_url"}))
     picked = chosen(choice, here, visitor.voice.tag)
     return_to = _return_to(call, asked.return_url)
-    await acting.noted(visitor, here.owed, "chose_method", asked.way)
+    await acting.noted(visitor, [claim.case for claim in here.owed], "chose_method", asked.way)
     return answer(201, _shown(entered, await acting.began(visitor, *picked, return_to)))
 
 

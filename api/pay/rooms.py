@@ -55,7 +55,8 @@ def kindly(handler: Handled) -> Handled:
         except Away as away:
             return away.response
         except (TemporalUnreachable, RPCError, OutsideError, *DATABASE_DOWN) as error:
-            log.error("the customer's page cannot be shown: %s", type(error).__name__)
+            why = error.status.name if isinstance(error, RPCError) else type(error).__name__
+            log.error("the customer's page cannot be shown: %s", why)
             return _trouble(call)
 
     return handle
