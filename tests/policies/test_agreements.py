@@ -227,7 +227,7 @@ def test_nobody_is_told_of_an_instalment_twice_nor_when_it_is_too_late() -> None
 
 def test_an_instalment_that_can_only_be_told_of_after_its_day_is_not_told_of() -> None:
     """The plan begins in the evening and its next part is due before contact hours begin again."""
-    soon = act(case(), agrees(968, 966, 966, every=timedelta(hours=10)), at(10.5))
+    soon = act(case(), agrees(968, 966, 966, every=timedelta(hours=12)), at(10.5))
     first = attempt(1, at(10.5), None, 968, 1932, outcome=Outcome.SUCCEEDED, action_id="plan")
     facts = record.with_attempt(soon, first)
     facts = facts.model_copy(update={"messages": (told("first_notice", at(0)),)})
