@@ -218,7 +218,7 @@ def test_our_own_scripts_build_no_markup_and_no_code_from_text() -> None:
             assert sink not in text, f"{script.name}: {sink}"
         for found in re.findall(r"postMessage\(([^;]*)\)", text):
             assert "*" not in found, f"{script.name} tells everybody"
-        # The wall in the merchant's own page remembers there that it was closed (test_payment_wall.py).
+        # The wall in the merchant's own page remembers there that it was closed (test_wall_shows.py).
         stores = ["localStorage", "document.cookie", "indexedDB"]
         for store in stores if script.name == "recoup-pay.js" else [*stores, "sessionStorage"]:
             assert store not in text, f"{script.name} keeps something: {store}"
