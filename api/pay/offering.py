@@ -12,6 +12,7 @@ from api.pay.acting import Visitor
 from api.pay.claims import Claim
 from api.pay.view import CodePlace, PageShown, WayShown, shown, stored_shown
 from policies.base import Record
+from policies.document import PageWay
 from policies.events import Instalment
 from policies.money import Money
 
@@ -63,7 +64,7 @@ async def offered(visitor: Visitor, claims: tuple[Claim, ...]) -> Offered:
         who = visitor.link.customer.customer_id
         stored = await visitor.page.desk.stored_ways(owed[0].case, who, owed[0].facts)
     merchant = visitor.page.speaker.merchant.name
-    ways = [*_given(open_ways), *(stored_shown(way, visitor.voice) for way in stored)] if open_ways else []
+    ways = _in_order(visitor, owed[0].policy.page.ways, open_ways, stored) if open_ways else []
     page = shown(visitor.voice, merchant, claims, visitor.zone, ways, open_ways)
     if not may_see:
         page = await _asking_for_code(visitor, page, step_up, owed)
@@ -155,9 +156,17 @@ async def _open_ways(visitor: Visitor, owed: Sequence[Claim]) -> WaysOpen | None
         return None
 
 
-def _given(open_ways: WaysOpen) -> list[WayShown]:
-    confirms: list[WayShown] = [WayShown(way="confirm")] if open_ways.confirms else []
-    return [*confirms, *(WayShown(way=way) for way in open_ways.given)]
+def _in_order(
+    visitor: Visitor, wanted: Sequence[PageWay], open_ways: WaysOpen, stored: Sequence[StoredWay]
+) -> list[WayShown]:
+    """As the policy has them; what the bank only wants to be confirmed comes first."""
+    ways: list[WayShown] = [WayShown(way="confirm")] if open_ways.confirms else []
+    for way in wanted:
+        if way == "stored":
+            ways += [stored_shown(each, visitor.voice) for each in stored]
+        elif way in open_ways.given:
+            ways.append(WayShown(way=way))
+    return ways
 
 
 async def _asking_for_code(visitor: Visitor, page: PageShown, step_up: str, owed: Sequence[Claim]) -> PageShown:

@@ -133,10 +133,20 @@ def shown(
         update={
             "ways": tuple(ways),
             "may_lend": open_ways.once,
+            **_days(owed, zone),
             # A part or a plan is of one invoice; who has several chooses which to pay.
-            **(_offers(voice, owed[0], zone, open_ways) if len(owed) == 1 else {}),
+            **(_offers(voice, owed[0], zone) if len(owed) == 1 and open_ways.parts else {}),
         }
     )
+
+
+def _days(owed: Sequence[Claim], zone: str) -> dict[str, object]:
+    """On which days all of it may be promised, where each of the claims takes a promise."""
+    until = [claim.offers.promise_until for claim in owed]
+    known = [moment for moment in until if moment]
+    if len(known) < len(until):
+        return {}
+    return {"promise_from": day_at(owed[0].now, zone, ahead=1), "promise_until": day_at(min(known), zone)}
 
 
 def _claim(voice: PageVoice, claim: Claim, zone: str) -> ClaimShown:
@@ -148,8 +158,8 @@ def _claim(voice: PageVoice, claim: Claim, zone: str) -> ClaimShown:
     )
 
 
-def _offers(voice: PageVoice, claim: Claim, zone: str, open_ways: WaysOpen) -> dict[str, object]:
-    offers, parts = claim.offers, open_ways.parts
+def _offers(voice: PageVoice, claim: Claim, zone: str) -> dict[str, object]:
+    offers = claim.offers
     plans = tuple(
         PlanShown(
             number=plan.number,
@@ -160,13 +170,7 @@ def _offers(voice: PageVoice, claim: Claim, zone: str, open_ways: WaysOpen) -> d
         )
         for plan in offers.plans
     )
-    until = offers.promise_until
-    return {
-        "least": sum_of(offers.least, voice) if offers.least and parts else None,
-        "plans": plans if parts else (),
-        "promise_from": day_at(claim.now, zone, ahead=1) if until else None,
-        "promise_until": day_at(until, zone) if until else None,
-    }
+    return {"least": sum_of(offers.least, voice) if offers.least else None, "plans": plans}
 
 
 def day_at(moment: datetime, zone: str, ahead: int = 0) -> date:

@@ -195,3 +195,18 @@ async def test_only_pages_of_origins_that_are_set_up_may_read_it(town: Town) -> 
             assert "Access-Control-Allow-Origin" not in response.headers
             assert response.headers["Cache-Control"] == "no-store"
             assert "Set-Cookie" not in response.headers
+
+
+async def test_a_day_is_named_for_all_invoices_together_and_one_card_pays_them(town: Town) -> None:
+    case, own = await owing(town, "insufficient_funds")
+    second = Case(town, invoice_id=f"{case.ref.invoice_id}b", customer_id=case.customer_id)
+    await second.fail("insufficient_funds")
+    await second.until_decided()
+    page = await own.page()
+    assert (page["total"]["amount_minor"], page["plans"], page["least"]) == (5800, [], None)
+    _, noted = await own.ask("POST", "/promise", {"once": uuid.uuid4().hex, "on": page["promise_until"]})
+    assert sorted(noted["agreed"]) == [case.ref.invoice_id, second.ref.invoice_id]
+    assert (await own.page())["promise_until"] is None
+    done = await own.pays(GOOD)
+    assert (done["state"], done["text"]) == ("paid", "Your payment of €29.00 + €29.00 has arrived.")
+    assert [await each.until_closed() for each in (case, second)] == ["recovered", "recovered"]
