@@ -1,7 +1,7 @@
 """What `recoup doctor` says of gateways, owners and routes. All it asks of them is readings that move nothing."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
 
 import aiohttp
@@ -32,7 +32,8 @@ async def examine_gateways(settings: Settings) -> list[Finding]:
             ]
             sending = [f"{source}/{account}" for source, account in settings.places_that_send()]
             idle = _idle(settings, adapters.routes, sending)
-            return [*await asyncio.gather(*reached), *examine_routes(adapters, sending, idle)]
+            lacking = list(_lacking_on_the_page(settings))
+            return [*await asyncio.gather(*reached), *lacking, *examine_routes(adapters, sending, idle)]
         finally:
             adapters.close()
 
@@ -46,6 +47,17 @@ def examine_routes(adapters: Adapters, sending: Iterable[str] = (), idle: Iterab
         way_out = f"give {name} a secret in RECOUP_WEBHOOK_SECRETS, or name it in RECOUP_OWNERS or RECOUP_ROUTES"
         found.append(Finding(what="owners", status="warning", says=says, way_out=way_out))
     return [finding for finding in found if finding]
+
+
+def _lacking_on_the_page(settings: Settings) -> Iterator[Finding]:
+    """Charges go without; customers find no way to give a new card there. Without a key for links there is no page."""
+    for name, account in settings.gateways.items():
+        if settings.link_keys and account.page_lacks:
+            missing = ", ".join(account.page_lacks)
+            says = f"customers cannot give a way to pay of {name} on their page: it lacks {missing}"
+            yield Finding(
+                what="page", status="warning", says=says, way_out=f"set {missing} of {name} in RECOUP_GATEWAYS"
+            )
 
 
 def _owner(adapters: Adapters, place: str) -> Finding | None:

@@ -19,6 +19,11 @@ class _Account(BaseModel):
     timeout_seconds: Annotated[float, Field(gt=0, le=55)] = 20
     base_url: str | None = None
 
+    @property
+    def page_lacks(self) -> tuple[str, ...]:
+        """Fields without which customers cannot give a way to pay on their page."""
+        return ()
+
 
 class SandboxAccount(_Account):
     """`public_url`: where browsers reach its hosted fields, when not where we reach it."""
@@ -36,6 +41,10 @@ class StripeAccount(_Account):
     api_key: SecretStr
     publishable_key: str | None = None
 
+    @property
+    def page_lacks(self) -> tuple[str, ...]:
+        return () if self.publishable_key else ("publishable_key",)
+
 
 class AdyenAccount(_Account):
     """`live_url_prefix`: of the live endpoints, from Customer Area; without one it is the test environment.
@@ -51,6 +60,11 @@ class AdyenAccount(_Account):
     update_currency: str | None = None
     update_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     client_key: str | None = None
+
+    @property
+    def page_lacks(self) -> tuple[str, ...]:
+        needed = ("client_key", "update_country", "update_currency")
+        return tuple(name for name in needed if getattr(self, name) is None)
 
 
 class BraintreeAccount(_Account):

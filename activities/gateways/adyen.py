@@ -74,6 +74,8 @@ class AdyenGateway:
     def __init__(self, account: AdyenAccount, threads: Threads) -> None:
         self._adyen = AdyenConnection(account, threads)
         self._sessions = AdyenSessions(self._adyen, account)
+        if account.page_lacks:
+            self.capabilities = self.capabilities.without_sessions()
 
     async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
         payment = _payment(charge)

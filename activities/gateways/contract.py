@@ -182,6 +182,10 @@ class Capabilities(Record):
     pays_once: bool = False
     api_version: str = ""
 
+    def without_sessions(self) -> "Capabilities":
+        """Of an account that lacks what its fields in a page are opened with."""
+        return self.model_copy(update={"opens_update_sessions": False, "update_types": (), "confirms": False})
+
 
 class Gateway(Protocol):
     """Every method raises Unavailable, RateLimited or Misconfigured, and no other error."""

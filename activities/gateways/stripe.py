@@ -88,6 +88,8 @@ class StripeGateway:
     def __init__(self, account: StripeAccount, session: aiohttp.ClientSession) -> None:
         self._stripe = StripeApi(account, session)
         self._setups = StripeSetups(self._stripe, account.publishable_key)
+        if account.page_lacks:
+            self.capabilities = self.capabilities.without_sessions()
 
     async def charge(self, charge: GatewayCharge) -> ChargeOutcome:
         return await self._pay_invoice(charge) if charge.owned_here else await self._take(charge)

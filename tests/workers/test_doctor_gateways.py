@@ -73,6 +73,17 @@ async def test_gateways_that_answer_and_take_our_keys_are_well(stripe: LocalStri
     }
 
 
+async def test_what_the_page_lacks_to_take_a_card_is_named(stripe: LocalStripe, adyen: AdyenServer) -> None:
+    accounts = {**stripe_at(stripe.url), **adyen_at(adyen.url)}
+    accounts["adyen/default"] |= {"update_country": "DE"}
+    told = {"gateways": accounts, "link_keys": ["a link key of the tests " * 2], "owners": {"*/*": "stripe/default"}}
+    lacking = [finding.way_out for finding in await found(**told) if finding.what == "page"]
+    assert lacking == [
+        "set publishable_key of stripe/default in RECOUP_GATEWAYS",
+        "set client_key, update_currency of adyen/default in RECOUP_GATEWAYS",
+    ]
+
+
 async def test_nothing_is_asked_that_could_move_money(stripe: LocalStripe, adyen: AdyenServer) -> None:
     await found(gateways={**stripe_at(stripe.url), **adyen_at(adyen.url)})
     assert {method for method, *_ in stripe.asked} == {"GET"}
