@@ -3,6 +3,7 @@ it. The token in the address says for whom; the header `Recoup-Session` says tha
 that what is shown after a code stays with it. No cookie is read or set.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import wraps
@@ -32,6 +33,8 @@ from policies.base import WHOLE, Record, Request, ShortText
 from policies.declines import CustomerAction
 from policies.events import MistakeTopic
 from policies.money import Money
+
+log = logging.getLogger(__name__)
 
 
 class ApiPage(Record):
@@ -146,7 +149,8 @@ def plainly(handler: Handled) -> Handled:
             response = away.response
         except NotOffered as error:
             response = refuse(409, error.word, "it is not offered (any more): read the page again and choose from it")
-        except OutsideError:
+        except OutsideError as error:
+            log.error("a gateway does not serve the page's API: %s: %s", type(error).__name__, error)
             detail = "the gateway cannot be asked now; nothing was charged"
             response = refuse(503, "unavailable", detail, {"Retry-After": RETRY_AFTER_SECONDS})
         response.headers.update(headers)

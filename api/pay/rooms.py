@@ -54,7 +54,11 @@ def kindly(handler: Handled) -> Handled:
             return await handler(call)
         except Away as away:
             return away.response
-        except (TemporalUnreachable, RPCError, OutsideError, *DATABASE_DOWN) as error:
+        except OutsideError as error:
+            # Its text names settings, ids and codes, never a secret.
+            log.error("a gateway does not serve the customer's page: %s: %s", type(error).__name__, error)
+            return _trouble(call)
+        except (TemporalUnreachable, RPCError, *DATABASE_DOWN) as error:
             why = error.status.name if isinstance(error, RPCError) else type(error).__name__
             log.error("the customer's page cannot be shown: %s", why)
             return _trouble(call)
