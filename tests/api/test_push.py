@@ -207,9 +207,12 @@ class Screen:
     async def receive(self, data: str) -> dict[str, Any]:
         """Hands the browser a message; what it shows. Only once: Chromium closes a notification late."""
         message = {"origin": self._url, "registrationId": self._registration, "data": data}
-        await self._push.send("ServiceWorker.deliverPushMessage", message)
-        shown: dict[str, Any] = await self._page.evaluate(SHOWN)
-        return shown
+        for _ in range(DELIVERIES_MOST):
+            await self._push.send("ServiceWorker.deliverPushMessage", message)
+            shown: dict[str, Any] | None = await self._page.evaluate(SHOWN)
+            if shown:
+                return shown
+        raise AssertionError("the browser has shown nothing")
 
     async def ask(self, data: str) -> dict[str, Any]:
         """What the worker would show, and what it opens at a click."""
@@ -217,10 +220,15 @@ class Screen:
         return said
 
 
+PATIENCE_SECONDS = 60
+DELIVERIES_MOST = 3
+"""A busy browser may lose the first; without an end a lost one would be waited for for ever."""
 SHOWN = """async () => {
     const ready = await navigator.serviceWorker.ready;
     let all = [];
-    while (!(all = await ready.getNotifications()).length) await new Promise((go) => setTimeout(go, 10));
+    for (let tries = 0; tries < 500 && !(all = await ready.getNotifications()).length; tries++) {
+        await new Promise((go) => setTimeout(go, 10));
+    }
     return all.map(({title, body, dir, lang, tag}) => ({title, body, dir, lang, tag}))[0];
 }"""
 ASKED = """(data) => {
@@ -259,7 +267,7 @@ async def screen(url: str) -> AsyncIterator[Screen]:
 
         push.on("ServiceWorker.workerRegistrationUpdated", registered)
         await push.send("ServiceWorker.enable")
-        yield Screen(url, page, await started.value, push, await told)
+        yield Screen(url, page, await started.value, push, await asyncio.wait_for(told, PATIENCE_SECONDS))
         await browser.close()
 
 
