@@ -4,8 +4,8 @@ Chromium delays each request and holds back its bytes (Network.emulateNetworkCon
 handshake. So DevTools multiplies a line's round trip to make up for them: Slow 3G is 400 ms and 500 kbit/s, asked for
 as 2000 ms and 400 kbit/s; Lighthouse's slow 4G is 150 ms and 1.6 Mbit/s, asked for as 562.5 ms and 1.44 Mbit/s
 (Slow3GConditions and Fast3GConditions in front_end/core/sdk/NetworkManager.ts of ChromeDevTools/devtools-frontend;
-docs/throttling.md and core/config/constants.js of GoogleChrome/lighthouse; all read 2026-11). The baseline is a bare
-page of one sentence on the same line, so what it costs no page can save.
+docs/throttling.md and core/config/constants.js of GoogleChrome/lighthouse; as quoted by others in 2026-11). The
+baseline is a bare page of one sentence on the same line, so what it costs no page can save.
 """
 
 import shutil

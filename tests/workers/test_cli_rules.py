@@ -102,7 +102,7 @@ def test_a_wrong_word_is_named_with_the_nearest_right_ones(words: tuple[str, ...
 
 def test_the_tables_are_listed_whole_or_in_part() -> None:
     everything = json.loads(recoup("declines", "list", "--json").stdout)
-    assert len(everything) == 771
+    assert len(everything) == 772
     waits = {row["code"]: row["earliest_retry"] for row in everything if row["table"] == "mastercard_mac"}
     assert (waits["24"], waits["26"], waits["03"]) == ("PT1H", "P2D", None)
     stolen = recoup("declines", "list", "--gateway", "stripe", "--category", "lost_or_stolen").stdout.splitlines()

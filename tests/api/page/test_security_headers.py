@@ -173,7 +173,7 @@ async def test_whatever_is_shown_is_shown_as_text(town: Town) -> None:
         ("checkout.html.j2", {**told(""), **paying, "brought": {EVIL: EVIL}}),
         ("checkout.html.j2", {**told(""), **paying, "checkout": {**checkout, "session": {**session, "url": EVIL}}}),
         ("outcome.html.j2", {**told(""), "headline": EVIL, "text": EVIL, "state": EVIL, "left": True}),
-        ("ended.html.j2", {"why": EVIL}),
+        ("ended.html.j2", {"why": EVIL, "base": EVIL, "csrf": EVIL, "sent": False}),
         ("again.html.j2", told("", Support())),
     ]
     for template, values in rooms:
