@@ -40,7 +40,7 @@ GIVEN_AS: dict[str, PaymentType] = {
 METHODS_KEPT_SECONDS = 30.0
 """A page that is reloaded does not ask the gateway each time."""
 METHODS_KEPT_FOR = 1_000
-_NOT_KEPT = {"locale", "credential_id"}
+_NOT_KEPT = {"locale", "credential_id", "once"}
 
 
 class Till(NamedTuple):
@@ -71,7 +71,8 @@ class WaysOpen(NamedTuple):
 
 class Intention(Record):
     """What the customer has chosen: which way, for which `cases` (by id, with what is owed in each), how much, and
-    whether it is kept for later. `credential_id`: the stored one that is only to be confirmed."""
+    whether it is kept for later. `credential_id`: the stored one that is only to be confirmed. `once`: of the form it
+    came in, so that a form that is sent twice is one intention; None: it cannot be."""
 
     way: Way
     cases: tuple[str, ...]
@@ -80,6 +81,7 @@ class Intention(Record):
     plan: tuple[Instalment, ...] = ()
     keep: bool = True
     credential_id: str | None = None
+    once: str | None = None
     locale: str = "en"
 
 
@@ -145,7 +147,12 @@ class PageDesk:
         return checkout
 
     async def begin_stored(self, link: PayLink, way: StoredWay, wanted: Intention, now: datetime) -> Checkout:
-        checkout = self._checkout(way.till, wanted, now).model_copy(update={"given": way.method})
+        """The one that was begun before, where the form is sent again."""
+        known = await self._store.checkouts.get(wanted.once, link) if wanted.once else None
+        if known:
+            return known
+        begun = {"given": way.method, **({"id": wanted.once} if wanted.once else {})}
+        checkout = self._checkout(way.till, wanted, now).model_copy(update=begun)
         await self._store.checkouts.save(checkout, link)
         return checkout
 

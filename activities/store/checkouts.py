@@ -82,7 +82,7 @@ class Checkouts:
         self._queries = queries("checkouts")
 
     async def save(self, checkout: Checkout, link: PayLink) -> None:
-        """The last word counts."""
+        """The last word counts. An id that was used on another link stays what it was."""
         async with self._pool.acquire() as connection:
             await self._queries.save(
                 connection,

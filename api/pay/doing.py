@@ -177,4 +177,5 @@ def _choice(form: PayForm, here: Offered, visitor: Visitor) -> Choice:
     if way is None:
         raise NotOffered("unknown_way")
     plan = int(form.sum.removeprefix("plan-")) if form.sum.startswith("plan-") else None
-    return Choice(way=way, stored=form.stored, invoices=form.invoice, amount=amount, plan=plan, keep=not form.lend)
+    chosen_way = {"way": way, "stored": form.stored, "invoices": form.invoice, "once": form.once}
+    return Choice.model_validate({**chosen_way, "amount": amount, "plan": plan, "keep": not form.lend})

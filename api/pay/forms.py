@@ -31,6 +31,7 @@ class PayForm(Form):
     """`invoice` several times; `sum`: all, a part (then `part` is what was typed) or `plan-0`. Each way is a button; a
     stored one has a name of its own."""
 
+    once: Once | None = None
     way: Way | None = None
     stored: Annotated[str | None, Field(alias="stored-way")] = None
     invoice: tuple[str, ...] = ()

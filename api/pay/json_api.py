@@ -72,8 +72,9 @@ class CheckoutShown(Record):
 
 class Choosing(Request):
     """`stored`: the name of a stored way. `invoices` left out: all that are owed. `amount` (a part) and `plan` (the
-    number of one that is offered) are of one invoice. `keep` false: only this once. `return_url`: where a gateway with
-    a page of its own sends the customer back to; its origin must be set up (RECOUP_FEED_ORIGINS), else it is ours."""
+    number of one that is offered) are of one invoice. `keep` false: only this once. `once`: a stored way that is
+    chosen twice under it is charged once. `return_url`: where a gateway with a page of its own sends the customer back
+    to; its origin must be set up (RECOUP_FEED_ORIGINS), else it is ours."""
 
     way: Way
     stored: Annotated[str, Field(max_length=40)] | None = None
@@ -81,6 +82,7 @@ class Choosing(Request):
     amount: Money | None = None
     plan: Annotated[int, Field(ge=0, le=10), WHOLE] | None = None
     keep: bool = True
+    once: Once | None = None
     return_url: Annotated[str, Field(max_length=2000)] | None = None
 
 

@@ -44,6 +44,7 @@ class Choice(Record):
     amount: Money | None = None
     plan: int | None = None
     keep: bool = True
+    once: str | None = None
 
 
 class NotOffered(Exception):
@@ -108,6 +109,7 @@ def chosen(choice: Choice, here: Offered, locale: str) -> Chosen:
         plan=plan,
         keep=choice.keep,
         credential_id=claims[0].facts.credential_id if choice.way == "confirm" else None,
+        once=choice.once,
         locale=locale,
     )
     return Chosen(wanted, stored, here.open_ways)

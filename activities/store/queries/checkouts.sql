@@ -1,7 +1,7 @@
 -- name: save(id, link_id, source, account, customer_id, made_at, record)!
 insert into page_checkouts (id, link_id, source, account, customer_id, made_at, record)
 values (:id, :link_id, :source, :account, :customer_id, :made_at, :record)
-on conflict (id) do update set record = :record;
+on conflict (id) do update set record = :record where page_checkouts.link_id = :link_id;
 
 -- name: get(id, link_id, source, account, customer_id)^
 select record from page_checkouts

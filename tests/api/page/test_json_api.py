@@ -148,8 +148,25 @@ async def test_something_saved_is_shown_to_who_typed_in_the_code_and_to_nobody_e
     assert not any(way["stored"] for way in (await stranger.page())["ways"])
     status, answer = await stranger.ask("POST", "/checkouts", {"way": "stored", "stored": stored[0]["stored"]})
     assert (status, answer["error"]) == (409, "unknown_way")
-    status, done = await own.ask("POST", "/checkouts", {"way": "stored", "stored": stored[0]["stored"]})
-    assert (status, done["state"], done["advice"]) == (201, "refused", "wait_funds")
+    choice = {"way": "stored", "stored": stored[0]["stored"], "once": uuid.uuid4().hex}
+    for _ in range(2):
+        status, done = await own.ask("POST", "/checkouts", choice)
+        assert (status, done["state"], done["advice"]) == (201, "refused", "wait_funds")
+    assert len(await case.charges()) == 1
+
+
+async def test_a_name_that_another_link_has_used_changes_nothing_there(town: Town) -> None:
+    _, own = await owing(town)
+    case, stranger = await owing(town, "insufficient_funds")
+    _, checkout = await own.ask("POST", "/checkouts", {"way": "card"})
+    await stranger.page()
+    await stranger.ask("POST", "/code", {"channel": "email"})
+    await stranger.ask("POST", "/verify", {"code": await code_sent_to(town, case)})
+    stored = [way["stored"] for way in (await stranger.page())["ways"] if way["stored"]]
+    choice = {"way": "stored", "stored": stored[0], "once": checkout["id"]}
+    await stranger.ask("POST", "/checkouts", choice)
+    assert (await own.ask("GET", f"/checkouts/{checkout['id']}"))[1]["state"] == "open"
+    assert (await stranger.ask("GET", f"/checkouts/{checkout['id']}"))[0] == 404
 
 
 async def code_sent_to(town: Town, case: Case) -> str:
