@@ -5,12 +5,14 @@ errors), as in the types of @stripe/stripe-js 10.2. It is no Stripe: nothing her
 under a policy.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.api.fields_shop import SENT_TO, Shop, asked, opened, standing, typed
+from tests.fixtures.town import PATIENCE_SECONDS
 
 GOOD, DECLINED, NOT_CONFIRMED = "4242424242424242", "4000000000000002", "4000002500003155"
 """Published test numbers of Stripe; of the last one the customer cancels the bank's question here."""
@@ -126,8 +128,10 @@ async def test_the_fields_go_with_the_light_of_the_page(browser: Browser, shop: 
         await expect(page.get_by_role("button")).to_be_enabled()
         assert (await asked(page, "elements"))[0]["appearance"] == {"theme": "night"}
         await page.emulate_media(color_scheme="light")
-        # Told to the page with the next picture.
-        await page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")
+        # Told to the page with one of the next pictures.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await asked(page, "update"):
+                await asyncio.sleep(0.02)
         assert await asked(page, "update") == [{"appearance": {"theme": "stripe"}}]
 
 
