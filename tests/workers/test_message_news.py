@@ -15,6 +15,7 @@ from activities.store.inbox import InboxRow
 from policies.events import Unreadable
 from policies.keys import CustomerRef, message_key
 from policies.said import MessageStatus
+from tests.fixtures.ordinary_days import zone_by_day
 from tests.fixtures.town import Case, Town
 from workers.delivery import Deliveries
 from workers.fates import Delivered, Fate
@@ -52,7 +53,7 @@ async def hears(town: Town, **news: Any) -> Fate:
 
 
 async def first_words(town: Town) -> tuple[Case, str]:
-    case = await town.fails("expired_card")
+    case = await town.fails("expired_card", zone=zone_by_day())
     await case.to_day(0.4)
     return case, f"{message_key(case.ref, 1, 'first_notice')}.email"
 

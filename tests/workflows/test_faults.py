@@ -16,6 +16,7 @@ from temporalio.client import WorkflowExecutionStatus
 from activities.contracts import Decided, DecideRequest
 from activities.deciding import Deciding
 from policies.document import PolicyDocument
+from tests.fixtures.ordinary_days import zone_by_day
 from tests.fixtures.temporal import TemporalServer
 from tests.fixtures.town import Case, Town, building_town, new_databases
 from workers.settings import Settings
@@ -106,7 +107,7 @@ async def test_news_after_a_failed_decision_is_decided_on_without_a_person(town:
 
 
 async def test_a_reset_from_the_ui_charges_nobody_again_and_writes_nobody_again(town: Town) -> None:
-    case = await town.fails("do_not_honor")
+    case = await town.fails("do_not_honor", zone=zone_by_day())
     await case.to_day(1.5)
     charges, letters = await case.charges(), await case.letters()
     assert (len(charges), len(letters)) == (1, 1)
