@@ -20,10 +20,7 @@ from policies.instruments import Initiator, Instrument
 from policies.money import Money
 from policies.network_rules import ProposedAttempt, Refused, may_attempt
 from policies.situation import Situation
-from policies.steps import Basis, Charge
-
-FIRST_IN_LINE = 1
-"""Of five; see `Charge.priority`."""
+from policies.steps import FIRST_IN_LINE, Basis, Charge
 
 
 class NextCharge(NamedTuple):

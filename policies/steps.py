@@ -14,6 +14,9 @@ from policies.events import CloseOutcome
 from policies.instruments import Initiator, Instrument
 from policies.money import Money
 
+FIRST_IN_LINE = 1
+"""Of five: a customer who waits, and a look-up, which unblocks a credential and a case."""
+
 
 class Basis(Record):
     """Inputs the decision used, editions of rules and tables it read, and what it considered and put off."""

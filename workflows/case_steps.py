@@ -45,6 +45,7 @@ with workflow.unsafe.imports_passed_through():
     from policies.money import Money
     from policies.said import Deferral, Message
     from policies.steps import (
+        FIRST_IN_LINE,
         AnyStep,
         Charge,
         Escalate,
@@ -58,9 +59,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows import timing
     from workflows.case_handlers import CaseHandlers
     from workflows.contracts import charging_queue, fairness_key
-
-FIRST_IN_LINE = 1
-"""A look-up unblocks a credential and a case."""
 
 
 class CaseSteps(CaseHandlers):

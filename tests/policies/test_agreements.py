@@ -27,13 +27,10 @@ from tests.policies.timeline import (
     case,
     day,
     disputed,
-    everything_told,
     told,
     tried,
 )
 
-QUIET = case(Category.EXPIRED_CARD, messages=everything_told(SELF_SERVE, day(0)))
-"""Nothing else is due soon."""
 AROUND = Surroundings(customer=CustomerView(zone="UTC", channels=("email", "in_app")))
 
 

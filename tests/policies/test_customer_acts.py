@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from policies import record, record_actions
-from policies.decide import next_step
 from policies.declines import Category
 from policies.events import (
     AskForHelp,
@@ -16,13 +15,14 @@ from policies.events import (
     ReportMistake,
     UpdatePaymentMethod,
 )
-from policies.facts import CaseFacts, Escalation, Outcome
+from policies.facts import Escalation, Outcome
 from policies.money import Money
 from policies.said import Activity
-from policies.steps import AnyStep, Charge, Escalate, Hold
+from policies.steps import Charge, Escalate, Hold
 from policies.story import tell
-from policies.surroundings import CustomerView, GatewayView, Surroundings
-from tests.policies.test_self_service import agrees, euros, promises
+from policies.surroundings import GatewayView
+from tests.policies.test_agreements import AROUND, act, attempt, step, with_plan
+from tests.policies.test_self_service import euros, promises
 from tests.policies.timeline import (
     DUE,
     NEW_CARD,
@@ -37,27 +37,6 @@ from tests.policies.timeline import (
 
 QUIET = case(Category.EXPIRED_CARD, messages=everything_told(SELF_SERVE, day(0)))
 """Nothing else is due soon."""
-AROUND = Surroundings(customer=CustomerView(zone="UTC", channels=("email", "in_app")))
-
-
-def act(facts: CaseFacts, action: Any, when: datetime) -> CaseFacts:
-    return record_actions.with_action(facts, action, when)
-
-
-def step(facts: CaseFacts, when: datetime, around: Surroundings = AROUND) -> AnyStep:
-    return next_step(SELF_SERVE, facts, around, when)
-
-
-def attempt(ordinal: int, when: datetime, rung: str | None, minor: int, left: int, **more: Any) -> Any:
-    remaining = euros(left) if left else None
-    return tried(ordinal, when, rung, amount=euros(minor), left=remaining, credential_id=NEW_CARD, **more)
-
-
-def with_plan(**facts: Any) -> CaseFacts:
-    """Agreed on day 2; the first part of three is paid at once."""
-    agreed = act(case(**facts), agrees(968, 966, 966), day(2))
-    first = attempt(1, day(2), None, 968, 1932, outcome=Outcome.SUCCEEDED, action_id="plan")
-    return record.with_attempt(agreed, first)
 
 
 # --- a part, and once -------------------------------------------------------------------------------------------------
